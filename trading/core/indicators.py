@@ -1,0 +1,151 @@
+"""Indicators over arrays: value k uses bars 0 to k only, NaN where there are too few.
+
+Wilder's RSI, ATR and ADX, SMA, EMA, MACD and Bollinger bands come from TA-Lib; the Hurst exponent is
+our own, because the usual estimators are biased at short windows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import talib
+from numba import njit
+
+from trading.core.candles import Candles, Floats
+from trading.core.params import Params
+
+HURST_LAGS = (1, 2, 4, 8, 16)
+
+
+def sma(values: Floats, period: int) -> Floats:
+    return _array(talib.SMA(values, period))
+
+
+def rsi(close: Floats, period: int) -> Floats:
+    """Return Wilder's RSI, 0 to 100; a price that has never moved reads 50."""
+    values = _array(talib.RSI(close, period))
+    # TA-Lib answers 0 where there was neither gain nor loss, which would read as oversold.
+    flat = np.maximum.accumulate(close) == np.minimum.accumulate(close)
+    values[flat & np.isfinite(values)] = 50.0
+    return values
+
+
+def atr(candles: Candles, period: int) -> Floats:
+    """Return Wilder's average true range, quote per base."""
+    return _array(talib.ATR(candles.high, candles.low, candles.close, period))
+
+
+def adx(candles: Candles, period: int) -> Floats:
+    """Return Wilder's average directional index, 0 to 100."""
+    return _array(talib.ADX(candles.high, candles.low, candles.close, period))
+
+
+def macd_histogram(close: Floats, fast: int, slow: int, signal: int) -> Floats:
+    """Return MACD minus its signal line, quote per base."""
+    return _array(talib.MACD(close, fast, slow, signal)[2])
+
+
+def bollinger(close: Floats, period: int, sigma: float) -> tuple[Floats, Floats]:
+    """Return (lower, upper) band: the mean less and plus `sigma` population deviations."""
+    upper, _, lower = talib.BBANDS(close, period, sigma, sigma)
+    return _array(lower), _array(upper)
+
+
+def volume_ratio(volume: Floats, period: int) -> Floats:
+    """Return the bar's volume over its mean of `period` bars; 0 where nothing was traded."""
+    mean = sma(volume, period)
+    # A mean of a few ulps is what a running sum leaves of an emptied window.
+    traded = mean > 1e-12 * max(1.0, float(volume.max(initial=0.0)))
+    ratio = np.divide(volume, mean, out=np.zeros_like(volume), where=traded)
+    ratio[np.isnan(mean)] = np.nan
+    return ratio
+
+
+def volatility_ratio(close: Floats, short: int, long: int) -> Floats:
+    """Return the deviation of the last `short` log returns over that of the last `long`; 1 is usual."""
+    returns = np.diff(np.log(close), prepend=np.nan)
+    now, usual = _deviation(returns, short), _deviation(returns, long)
+    ratio = np.divide(now, usual, out=np.ones_like(close), where=usual > 0)
+    ratio[np.isnan(usual)] = np.nan
+    return ratio
+
+
+def hurst(close: Floats, window: int) -> Floats:
+    """Return the Hurst exponent of the last `window` log returns: 0.5 is a random walk, above it trends.
+
+    Half the slope of log variance of overlapping q-bar moves against log q (the variance-ratio idea of
+    Lo and MacKinlay, 1988). The logarithm of an estimated variance is biased low by half its relative
+    variance, 2 (2 q^2 + 1) / (3 q n) for n overlapping moves of a random walk, and more so at long lags;
+    adding it back centres the estimate on 0.50 for a random walk. A price that did not move has no
+    exponent: NaN.
+    """
+    lags = np.array(HURST_LAGS, dtype=np.int64)
+    count = window - lags + 1.0
+    bias = (2.0 * lags**2 + 1.0) / (3.0 * lags * count)
+    x = np.log(lags.astype(np.float64))
+    weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum() / 2.0
+    return _array(_hurst(np.log(close), window, lags, bias, weights))
+
+
+def longest_memory(params: Params) -> int:
+    """Return how many bars the slowest recursive indicator needs to forget its start to float precision.
+
+    Wilder's smoothing keeps (1 - 1/n) a bar: 37 n bars bring that to 1e-16. ADX smooths twice.
+    """
+    return 37 * max(params.rsi_period, params.atr_period, 2 * params.adx_period, params.macd_slow)
+
+
+def warmup_bars(params: Params) -> int:
+    """Return from how many bars on every indicator has a value that its start hardly moves (under 1 %)."""
+    return max(
+        params.slow_sma,
+        params.hurst_window + 1,
+        params.volatility_long + 1,
+        params.bollinger_period,
+        params.volume_period,
+        5 * max(params.rsi_period, params.atr_period, 2 * params.adx_period, params.macd_slow),
+    )
+
+
+def _array(values: object) -> Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _deviation(values: Floats, period: int) -> Floats:
+    # Two passes over each window: a running sum of squares loses the digits that matter here.
+    result = np.full(len(values), np.nan)
+    for k in range(period, len(values)):
+        mean = 0.0
+        for j in range(k - period + 1, k + 1):
+            mean += values[j]
+        mean /= period
+        square = 0.0
+        for j in range(k - period + 1, k + 1):
+            square += (values[j] - mean) ** 2
+        result[k] = np.sqrt(square / period)
+    return result
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _hurst(price: Floats, window: int, lags: Floats, bias: Floats, weights: Floats) -> Floats:
+    result = np.full(len(price), np.nan)
+    sums = np.zeros(len(lags))
+    for k in range(len(price)):
+        for i in range(len(lags)):
+            lag = lags[i]
+            if k >= lag:
+                sums[i] += (price[k] - price[k - lag]) ** 2
+            leaves = k - (window - lag + 1)
+            if leaves >= lag:
+                sums[i] -= (price[leaves] - price[leaves - lag]) ** 2
+        if k < window:
+            continue
+        slope = 0.0
+        for i in range(len(lags)):
+            variance = sums[i] / (window - lags[i] + 1)
+            if variance <= 1e-20:
+                slope = np.nan
+                break
+            slope += weights[i] * (np.log(variance) + bias[i])
+        result[k] = slope
+    return result
