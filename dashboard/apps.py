@@ -1,0 +1,7 @@
+"""Django configuration of the dashboard app."""
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "dashboard"

@@ -1,0 +1,7 @@
+"""Django configuration of the trading app."""
+
+from django.apps import AppConfig
+
+
+class TradingConfig(AppConfig):
+    name = "trading"

@@ -1,0 +1,153 @@
+"""From the bars of one symbol to a setup, and from a setup to a plan or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from trading.core import filters, guards, indicators, position, sizing
+from trading.core.analysis import analyse
+from trading.core.candles import Candles
+from trading.core.guards import Account
+from trading.core.params import Params
+from trading.core.strategies import Strategy, first_entries
+from trading.core.types import REGIMES, Market, Plan, Setup, Side, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of a setup: every verdict, and either a plan or the reason of the refusal."""
+
+    verdicts: tuple[Verdict, ...]
+    plan: Plan | None
+    refused_by: str = ""
+    reason: str = ""
+
+
+def history_bars(params: Params, strategies: Sequence[Strategy]) -> int:
+    """Return how many bars to load so that the last one reads as if the whole past had been given."""
+    needed = [strategy.warmup_bars(params) for strategy in strategies]
+    return indicators.longest_memory(params) + max([indicators.warmup_bars(params), *needed])
+
+
+def find_setup(
+    candles: Candles, *, strategies: Sequence[Strategy], params: Params, market: Market
+) -> tuple[Setup, tuple[Verdict, ...]] | None:
+    """Return the setup of the last bar with its filters' verdicts, or None where there is no entry (or no warm-up)."""
+    if len(candles) <= indicators.warmup_bars(params):
+        return None
+    last = len(candles) - 1
+    analysis = analyse(candles, params)
+    sides, finder = first_entries(strategies, candles, analysis, params)
+    if not sides[last] or np.isnan(analysis.atr[last]) or analysis.atr[last] <= 0:
+        return None
+    setup = Setup(
+        symbol=candles.symbol,
+        timeframe=candles.timeframe,
+        bar_at=candles.opened_at(last),
+        strategy=strategies[finder[last]].name,
+        side=Side.of(int(sides[last])),
+        price=float(candles.close[last]),
+        atr=float(analysis.atr[last]),
+        regime=REGIMES[analysis.regime[last]],
+        score=float(analysis.score[last]),
+        indicators=analysis.at(last),
+    )
+    columns = filters.evaluate(
+        filters.Context(
+            candles=candles,
+            analysis=analysis,
+            sides=sides,
+            params=params,
+            round_trip=2.0 * (float(market.fee_rate) + params.slippage),
+        )
+    )
+    return setup, tuple(column.verdict(last) for column in columns)
+
+
+def decide(
+    setup: Setup,
+    filter_verdicts: tuple[Verdict, ...],
+    *,
+    price: float,
+    account: Account,
+    params: Params,
+    market: Market,
+) -> Decision:
+    """Return the plan for a setup at the market's `price` now, or the first reason against it."""
+    verdicts = (
+        *filter_verdicts,
+        *guards.evaluate(account, params, setup.symbol),
+        *_market_verdicts(setup, market),
+    )
+    refusal = next((verdict for verdict in verdicts if not verdict.passed), None)
+    if refusal is not None:
+        return Decision(verdicts=verdicts, plan=None, refused_by=refusal.name, reason=refusal.reason)
+    made = plan(setup, price=price, account=account, params=params, market=market)
+    size = Verdict(
+        name="size",
+        passed=made is not None,
+        value=float(made.quantity * made.entry) if made else 0.0,
+        limit=float(market.min_notional),
+        reason="large enough" if made else f"position too small for the minimum of {market.min_notional} a trade",
+    )
+    verdicts = (*verdicts, size)
+    if made is None:
+        return Decision(verdicts=verdicts, plan=None, refused_by=size.name, reason=size.reason)
+    return Decision(verdicts=verdicts, plan=made)
+
+
+def plan(setup: Setup, *, price: float, account: Account, params: Params, market: Market) -> Plan | None:
+    """Return stop, targets and quantity for an entry at `price` plus slippage; None: too small to trade.
+
+    This is where measured floats become owned Decimals, on the market's grids.
+    """
+    entry = market_fill(price, sign=setup.side.sign, slippage=params.slippage, market=market)
+    stop = market.price(float(entry) - setup.side.sign * params.stop_atr * setup.atr)
+    if stop <= 0 or stop == entry:
+        return None
+    risk = sizing.risk_now(
+        params=params,
+        record=account.record,
+        drawdown=account.drawdown,
+        atr_fraction=setup.atr / setup.price,
+    )
+    # What other positions could still lose leaves only so much of the portfolio's limit for this one.
+    fraction = min(risk.fraction, params.max_open_risk - float(account.open_risk / account.equity))
+    quantity = sizing.size_position(
+        equity=account.equity,
+        entry=entry,
+        stop=stop,
+        risk_fraction=fraction,
+        notional_left=account.equity * Decimal(str(params.max_leverage)) - account.open_notional,
+        market=market,
+    )
+    if quantity <= 0:
+        return None
+    rules = position.exit_rules(
+        side=setup.side, entry=float(entry), stop=float(stop), params=params, market=market
+    )
+    return Plan(
+        symbol=setup.symbol,
+        side=setup.side,
+        quantity=quantity,
+        entry=entry,
+        stop=stop,
+        targets=(market.price(rules.target_1), market.price(rules.target_2), market.price(rules.target_3)),
+        risk_fraction=fraction,
+        factors=risk.factors,
+    )
+
+
+def market_fill(price: float, *, sign: int, slippage: float, market: Market) -> Decimal:
+    """Return what a market order fills at: `price` worsened by the slippage fraction; `sign` +1 buys, -1 sells."""
+    return market.price(price * (1.0 + sign * slippage))
+
+
+def _market_verdicts(setup: Setup, market: Market) -> tuple[Verdict, ...]:
+    allowed = setup.side is Side.LONG or market.allows_short
+    reason = "allowed" if allowed else f"{market.symbol} cannot be sold short here"
+    return (Verdict(name="side", passed=allowed, value=float(setup.side.sign), limit=0.0, reason=reason),)

@@ -1,0 +1,235 @@
+"""The one position state machine: what a bar or a price does to an open position.
+
+The live tick, the paper venue, replay, backtest and the shadow outcome of refused signals all call
+`advance`, so they cannot disagree. Plain floats and NamedTuples, compiled by numba.
+
+Fill model: inside a bar the stop is looked at first, then the targets in order; a level fills at its
+price, or at the open where the bar opened beyond it; break-even and trailing move at the close of a bar
+and act from the next; a position whose time is up leaves at the next open.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from trading.core.candles import Floats
+from trading.core.params import Params
+from trading.core.types import Market, Side
+
+MAX_EXITS = 4
+"""Most exits of one bar: three targets, or a stop, or the clock."""
+
+
+class ExitReason(IntEnum):
+    """Why a part of a position left; the names are what rows and screens show in lower case."""
+
+    STOP = 0
+    BREAK_EVEN = 1
+    TRAILING = 2
+    TARGET_1 = 3
+    TARGET_2 = 4
+    TARGET_3 = 5
+    TIME = 6
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+    @property
+    def is_level(self) -> bool:
+        """A level fills at its price; the clock sends a market order."""
+        return self is not ExitReason.TIME
+
+
+class ExitRules(NamedTuple):
+    """What was decided at entry and never changes: prices in quote per base, fractions of the first quantity."""
+
+    target_1: float
+    target_2: float
+    target_3: float
+    fraction_1: float
+    fraction_2: float
+    break_even: float
+    """Where the stop goes after the first target; NaN: nowhere."""
+    trail_start: float
+    """Profit (quote per base) from which the stop follows; infinite: never."""
+    trail_distance: float
+    time_stop: int
+    """Bars after which the rest is closed; 0 never."""
+    grid_numerator: float
+    grid_denominator: float
+
+
+class Position(NamedTuple):
+    """What an open position has come to. `side` is +1 or -1, `remaining` a fraction of the first quantity."""
+
+    side: int
+    entry: float
+    stop: float
+    stop_reason: int
+    """The ExitReason that a fill of the stop would have."""
+    remaining: float
+    targets_hit: int
+    best: float
+    bars: int
+
+
+class Exit(NamedTuple):
+    """A part that leaves: a fraction of the first quantity, at a price in quote per base."""
+
+    reason: ExitReason
+    fraction: float
+    price: float
+
+
+def open_position(*, side: Side, entry: float, stop: float) -> Position:
+    return Position(side.sign, entry, stop, int(ExitReason.STOP), 1.0, 0, entry, 0)
+
+
+def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market: Market) -> ExitRules:
+    """Return the exit levels of a position, on the market's price grid; the distance to the stop is 1 R."""
+    r, sign = abs(entry - stop), side.sign
+    numerator, denominator = market.price_grid
+    costs = entry * (2.0 * float(market.fee_rate) + params.slippage)
+
+    def level(distance: float) -> float:
+        return float(on_grid(entry + sign * distance, numerator, denominator))
+
+    return ExitRules(
+        target_1=level(params.target_one_r * r),
+        target_2=level(params.target_two_r * r),
+        target_3=level(params.target_three_r * r),
+        fraction_1=params.target_one_fraction,
+        fraction_2=params.target_two_fraction,
+        break_even=level(costs) if params.break_even else np.nan,
+        trail_start=params.trail_start_r * r if params.trailing else np.inf,
+        trail_distance=params.trail_distance_r * r,
+        time_stop=params.time_stop,
+        grid_numerator=numerator,
+        grid_denominator=denominator,
+    )
+
+
+def on_bar(
+    position: Position, rules: ExitRules, *, open: float, high: float, low: float, close: float
+) -> tuple[Position, list[Exit]]:
+    """Return the position after a closed bar, and what left it inside the bar."""
+    exits = np.zeros((MAX_EXITS, 3))
+    position, count = advance(position, rules, open, high, low, close, exits)
+    return position, _exits(exits[:count])
+
+
+def on_price(position: Position, rules: ExitRules, price: float) -> tuple[Position, list[Exit]]:
+    """Return the position after a price between two closes: levels fill, the stop does not move."""
+    exits = np.zeros((MAX_EXITS, 3))
+    position, count = take(position, rules, price, price, price, exits)
+    return position, _exits(exits[:count])
+
+
+def lots(*, exit: Exit, first_quantity: Decimal, remaining: Decimal, is_last: bool, market: Market) -> Decimal:
+    """Return the quantity (base) of an exit: its fraction in whole lots, the last exit takes what is left."""
+    if is_last:
+        return remaining
+    return min(remaining, market.quantity(first_quantity * Decimal(str(exit.fraction))))
+
+
+def _exits(rows: Floats) -> list[Exit]:
+    return [Exit(ExitReason(int(reason)), float(fraction), float(price)) for reason, fraction, price in rows]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def on_grid(price: float, numerator: float, denominator: float) -> float:
+    """Return the price on the grid, halves up, as the float nearest to the grid's decimal (types.Market.price_grid)."""
+    return np.floor(price * denominator / numerator + 0.5) * numerator / denominator
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def advance(
+    position: Position, rules: ExitRules, open: float, high: float, low: float, close: float, exits: Floats
+) -> tuple[Position, int]:
+    """Return the position after a closed bar and how many rows of `exits` (reason, fraction, price) were written."""
+    position, count = take(position, rules, open, high, low, exits)
+    if position.remaining > 0.0:
+        position = _after_close(position, rules, high, low)
+    return position, count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def take(
+    position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats
+) -> tuple[Position, int]:
+    """Let the levels between `low` and `high` fill; the bar is not closed by it."""
+    side, remaining, hit = position.side, position.remaining, position.targets_hit
+    if remaining <= 0.0:
+        return position, 0
+    worst, reach = (low, high) if side > 0 else (high, low)
+    if side * (worst - position.stop) <= 0.0:
+        beyond = side * (open - position.stop) <= 0.0
+        _record(exits, 0, position.stop_reason, remaining, open if beyond else position.stop)
+        return _left(position, 0.0, hit), 1
+    if rules.time_stop > 0 and position.bars >= rules.time_stop:
+        _record(exits, 0, 6, remaining, open)
+        return _left(position, 0.0, hit), 1
+    count = 0
+    while remaining > 0.0 and hit < 3:
+        target = rules.target_1 if hit == 0 else rules.target_2 if hit == 1 else rules.target_3
+        if side * (reach - target) < 0.0:
+            break
+        fraction = rules.fraction_1 if hit == 0 else rules.fraction_2 if hit == 1 else remaining
+        # What binary fractions leave over (1 - 0.7 - 0.3 is 5e-17) belongs to the exit that should have emptied it.
+        if remaining - fraction < 1e-9:
+            fraction = remaining
+        if fraction > 0.0:
+            _record(exits, count, 3 + hit, fraction, open if side * (open - target) >= 0.0 else target)
+            remaining -= fraction
+            count += 1
+        hit += 1
+    return _left(position, remaining, hit), count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _left(position: Position, remaining: float, targets_hit: int) -> Position:
+    return Position(
+        position.side,
+        position.entry,
+        position.stop,
+        position.stop_reason,
+        remaining,
+        targets_hit,
+        position.best,
+        position.bars,
+    )
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _record(exits: Floats, row: int, reason: int, fraction: float, price: float) -> None:
+    exits[row, 0], exits[row, 1], exits[row, 2] = reason, fraction, price
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _after_close(position: Position, rules: ExitRules, high: float, low: float) -> Position:
+    side = position.side
+    best = max(position.best, high) if side > 0 else min(position.best, low)
+    stop, reason = position.stop, position.stop_reason
+    if position.targets_hit > 0 and side * (rules.break_even - stop) > 0.0:
+        stop, reason = rules.break_even, 1
+    if side * (best - position.entry) >= rules.trail_start:
+        trail = on_grid(best - side * rules.trail_distance, rules.grid_numerator, rules.grid_denominator)
+        if side * (trail - stop) > 0.0:
+            stop, reason = trail, 2
+    return Position(
+        side,
+        position.entry,
+        stop,
+        reason,
+        position.remaining,
+        position.targets_hit,
+        best,
+        position.bars + 1,
+    )
+

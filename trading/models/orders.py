@@ -1,0 +1,128 @@
+"""Orders, what became of each of them step by step, and their fills."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import models
+
+from trading.models.fields import Quantity
+from trading.models.trades import Trade
+
+
+class OrderRole(models.TextChoices):
+    ENTRY = "entry", "entry"
+    STOP = "stop", "protective stop"
+    EXIT = "exit", "exit"
+
+
+class OrderStatus(models.TextChoices):
+    INTENT = "intent", "recorded"
+    SUBMITTING = "submitting", "permitted"
+    UNKNOWN = "unknown", "outcome unknown"
+    OPEN = "open", "open"
+    FILLED = "filled", "filled"
+    CANCELED = "canceled", "canceled"
+    REJECTED = "rejected", "rejected"
+    ABSENT = "absent", "never arrived"
+    EXPIRED = "expired", "expired"
+
+
+TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.INTENT: frozenset({OrderStatus.SUBMITTING, OrderStatus.EXPIRED}),
+    OrderStatus.SUBMITTING: frozenset(
+        {
+            OrderStatus.OPEN,
+            OrderStatus.FILLED,
+            OrderStatus.REJECTED,
+            OrderStatus.UNKNOWN,
+            OrderStatus.CANCELED,
+            # Found missing by the reconciliation after a crash between permit and send.
+            OrderStatus.ABSENT,
+        }
+    ),
+    OrderStatus.UNKNOWN: frozenset(
+        {OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.ABSENT}
+    ),
+    OrderStatus.OPEN: frozenset({OrderStatus.FILLED, OrderStatus.CANCELED}),
+}
+"""Every step an order may take; what is not here is final."""
+
+UNSETTLED = (OrderStatus.INTENT, OrderStatus.SUBMITTING, OrderStatus.UNKNOWN)
+LIVE = (*UNSETTLED, OrderStatus.OPEN)
+NEVER_FILLED = (OrderStatus.REJECTED, OrderStatus.ABSENT, OrderStatus.EXPIRED)
+
+
+class Order(models.Model):
+    """One order as intended and as it went; quantity in base, prices in quote per base."""
+
+    trade = models.ForeignKey(Trade, on_delete=models.PROTECT, related_name="orders")
+    role = models.CharField(max_length=5, choices=OrderRole.choices)
+    reason = models.CharField(max_length=20, help_text="Which level or act asked for it.")
+    kind = models.CharField(max_length=6)
+    side = models.CharField(max_length=4)
+    quantity = Quantity()
+    trigger = Quantity(null=True, blank=True)
+    level = Quantity(null=True, blank=True, help_text="Where the fill model says the watched level was filled.")
+    status = models.CharField(max_length=10, choices=OrderStatus.choices, default=OrderStatus.INTENT)
+    number = models.PositiveIntegerField(help_text="Counts the orders of the trade.")
+    client_id = models.CharField(max_length=32, unique=True)
+    venue_order_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    permit_at = models.DateTimeField(null=True, blank=True)
+    epoch = models.PositiveBigIntegerField(null=True, blank=True, help_text="Lease epoch of the permit.")
+    filled = Quantity(default=Decimal(0))
+    note = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trade", "number"], name="one_number_per_trade"),
+            models.UniqueConstraint(
+                fields=["trade"],
+                condition=models.Q(role="entry") & ~models.Q(status__in=NEVER_FILLED),
+                name="one_live_entry",
+            ),
+            models.UniqueConstraint(
+                fields=["trade"],
+                condition=models.Q(role="stop", status__in=LIVE),
+                name="one_live_stop",
+            ),
+            models.CheckConstraint(condition=models.Q(quantity__gt=0), name="order_quantity_positive"),
+        ]
+        indexes = [
+            models.Index(fields=["status"], condition=models.Q(status__in=LIVE), name="order_live"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} {self.role} {self.status}"
+
+
+class OrderEvent(models.Model):
+    """One step of an order; append-only, gap-free by `seq`."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    seq = models.PositiveIntegerField()
+    from_status = models.CharField(max_length=10, blank=True)
+    to_status = models.CharField(max_length=10)
+    at = models.DateTimeField()
+    note = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order", "seq"], name="one_event_per_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} -> {self.to_status}"
+
+
+class Fill(models.Model):
+    """One execution as the venue reported it; append-only. Fee in quote."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    venue_fill_id = models.CharField(max_length=64, unique=True)
+    quantity = Quantity()
+    price = Quantity()
+    fee = Quantity()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.quantity} at {self.price}"

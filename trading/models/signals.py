@@ -1,0 +1,67 @@
+"""Signals: setups that were judged, with every verdict."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from trading.models.parameters import ParameterRevision
+
+
+class SignalStatus(models.TextChoices):
+    CLAIMED = "claimed", "being judged"
+    TAKEN = "taken", "taken"
+    REFUSED = "refused", "refused"
+    EXPIRED = "expired", "expired"
+
+
+class SideChoice(models.TextChoices):
+    LONG = "long", "long"
+    SHORT = "short", "short"
+
+
+class Signal(models.Model):
+    """A setup as a row. The unique key makes a bar of a series be decided once, by whoever comes first."""
+
+    symbol = models.CharField(max_length=30)
+    timeframe = models.CharField(max_length=5)
+    bar_at = models.DateTimeField(help_text="Open time of the bar that closed with the setup.")
+    strategy = models.CharField(max_length=50)
+    side = models.CharField(max_length=5, choices=SideChoice.choices)
+    status = models.CharField(max_length=10, choices=SignalStatus.choices, default=SignalStatus.CLAIMED)
+    refused_by = models.CharField(max_length=40, blank=True)
+    reason = models.TextField(blank=True)
+    price = models.FloatField(help_text="Close of the bar, quote per base.")
+    atr = models.FloatField(help_text="Average true range, quote per base.")
+    regime = models.CharField(max_length=12)
+    score = models.FloatField(help_text="Technical score, 0 to 100.")
+    indicators = models.JSONField(help_text="Each indicator at the bar; null where it had no value.")
+    decided_at = models.DateTimeField()
+    revision = models.ForeignKey(ParameterRevision, on_delete=models.PROTECT, related_name="signals")
+    code_version = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "timeframe", "bar_at"], name="one_decision_per_bar")
+        ]
+        indexes = [models.Index(fields=["-decided_at"], name="signal_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} {self.bar_at:%Y-%m-%d %H:%M} {self.side}"
+
+
+class SignalVerdict(models.Model):
+    """One filter's or guard's answer to a signal, in the order asked."""
+
+    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="verdicts")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=40)
+    passed = models.BooleanField()
+    value = models.FloatField(null=True)
+    limit = models.FloatField(null=True)
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["signal", "position"], name="one_verdict_per_position")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'pass' if self.passed else 'refuse'}"
