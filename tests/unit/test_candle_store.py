@@ -252,7 +252,7 @@ def test_an_unknown_timeframe_is_refused(tmp_path: Path) -> None:
 
 def _change_a_byte(path: Path) -> None:
     content = path.read_bytes()
-    path.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    path.write_bytes(content[:80] + bytes([content[80] ^ 1]) + content[81:])
 
 
 def _write_other_columns(path: Path) -> None:
