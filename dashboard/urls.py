@@ -1,3 +1,23 @@
-"""Addresses of the dashboard."""
+"""Addresses of the dashboard; everything but the log-in asks for a user (LoginRequiredMiddleware)."""
 
-urlpatterns = []
+from django.contrib.auth import views as auth
+from django.urls import path, reverse_lazy
+
+from dashboard import views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path(
+        "login/",
+        auth.LoginView.as_view(template_name="dashboard/login.html", redirect_authenticated_user=True),
+        name="login",
+    ),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path(
+        "password/",
+        auth.PasswordChangeView.as_view(
+            template_name="dashboard/password.html", success_url=reverse_lazy("overview")
+        ),
+        name="password",
+    ),
+]

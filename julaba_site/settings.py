@@ -137,7 +137,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_QUEUES = {"trading": {}, "work": {}}
+CELERY_TASK_QUEUES: dict[str, Any] = {"trading": {}, "work": {}}
 CELERY_TASK_ROUTES = {"trading.tasks.tick": {"queue": "trading"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
@@ -158,9 +158,7 @@ SIMULATION_SEED = env.whole("SIMULATION_SEED", 7, low=0, high=2**31 - 1)
 PAPER_BALANCE = env.whole("PAPER_BALANCE", 10_000, low=10, high=10**12)
 MARKET_DATA = "trading.adapters.simulated_market.SimulatedMarket"
 BROKER = "trading.adapters.paper_broker.PaperBroker"
-STRATEGIES = env.words(
-    "STRATEGIES", ("trading.core.strategies.TrendCross", "trading.core.strategies.BandReversion")
-)
+STRATEGIES = env.words("STRATEGIES", ("trading.core.strategies.TrendCross", "trading.core.strategies.BandReversion"))
 EVENT_LISTENERS = ["dashboard.push.announce"]
 
 # --- Logging ------------------------------------------------------------------------------------------

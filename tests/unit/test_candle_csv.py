@@ -137,7 +137,7 @@ def _row(time: str = "00:15:00", prices: str = "100,103,99,101,5") -> str:
         ("microseconds", "1767226500000000,100,103,99,101,5", "is neither seconds nor milliseconds since 1970"),
         ("date without dashes", "20260101,100,103,99,101,5", "is neither seconds nor milliseconds since 1970"),
         ("fraction of seconds", "1767226500.0,100,103,99,101,5", "timestamp '1767226500.0' is not a time"),
-        ("endless number", "1" * 5000 + ",100,103,99,101,5", ""),
+        ("endless number", "1" * 5000 + ",100,103,99,101,5", "11111' is neither seconds nor milliseconds"),
         ("too few values", "2026-01-01 00:15:00,100,103", "3 values under 6 columns"),
         ("thousands separators", _row(prices="1,100,1,103,99,101,5"), "8 values under 6 columns"),
         ("blank line", "", "blank line between candles"),
@@ -152,7 +152,7 @@ def test_a_bad_row_is_refused_by_its_line(_case: str, row: str, reason: str, rea
         read(lines(*rows))
 
     assert refused.value.line == 3
-    assert f"prices.csv, line 3: {''}" in str(refused.value)
+    assert "prices.csv, line 3: " in str(refused.value)
     assert reason in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
     assert len(str(refused.value)) < 400
@@ -173,7 +173,12 @@ def test_lines_are_counted_in_the_file_even_where_a_value_has_line_breaks(read: 
         ("no header", lines(*ROWS[1:], header=ROWS[0]), 1, "no column named timestamp"),
         ("missing column", lines(*ROWS, header="timestamp,open,high,low,last,volume"), 1, "no column named close"),
         ("column twice", lines(*ROWS, header=HEADER + ",Open"), 1, "two columns named open"),
-        ("semicolons", lines(*ROWS).replace(",", ";"), 1, "no column named timestamp, the header is 'timestamp;ope"),
+        (
+            "semicolons",
+            lines(*ROWS).replace(",", ";"),
+            1,
+            "no column named timestamp, the header is 'timestamp;open;high",
+        ),
         ("binary", bytes(random.Random(5).randbytes(5000)), None, "not UTF-8 text"),
         ("zeros", b"\0" * 100, 1, "not UTF-8 text"),
         ("a zero in a value", lines(*ROWS).replace("104", "1\x0004"), 3, "not UTF-8 text"),

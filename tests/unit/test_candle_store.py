@@ -6,26 +6,26 @@ import fcntl
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trading.adapters import candle_store
-from trading.adapters.candle_store import CandleStore, CandleStoreError, Gap
+from trading.adapters.candle_store import CandleStore, CandleStoreError, Gap, Series
 from trading.core import timeframes
-from trading.core.candles import CandleError, Candles
+from trading.core.candles import CandleError, Candles, Floats
 
-COLUMNS = ("opened", "open", "high", "low", "close", "volume")
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -37,7 +37,7 @@ def day(number: int) -> datetime:
 def bars(first: int, stop: int, *, symbol: str = "BTC/USDT") -> Candles:
     """Return daily bars of the days `first` up to but without `stop`; a day always has the same prices."""
     days = np.arange(first, stop)
-    low = 100.0 + days * 0.1
+    low: Floats = 100.0 + days.astype(np.float64) * 0.1
     return Candles.checked(
         symbol=symbol,
         timeframe="1d",
@@ -52,18 +52,21 @@ def bars(first: int, stop: int, *, symbol: str = "BTC/USDT") -> Candles:
 
 def assert_same(found: Candles, expected: Candles) -> None:
     assert (found.symbol, found.timeframe) == (expected.symbol, expected.timeframe)
-    for name in COLUMNS:
+    for name in ("opened", "open", "high", "low", "close", "volume"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
         assert getattr(found, name).dtype == getattr(expected, name).dtype
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CandleStore:
+    return CandleStore(tmp_path, "import")
 
 
 def files(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-def test_bars_are_kept_in_one_file_per_utc_month(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
-
+def test_bars_are_kept_in_one_file_per_utc_month(store: CandleStore, tmp_path: Path) -> None:
     assert store.write(bars(-2, 60)) == 62
 
     assert_same(store.read("BTC/USDT", "1d"), bars(-2, 60))
@@ -77,26 +80,23 @@ def series(draw: st.DrawFn) -> Candles:
     count = draw(st.integers(1, 90))
     first = draw(st.integers(-20_000, 20_000))
     price = st.floats(1e-8, 1e8, allow_nan=False)
-    ends = np.array(draw(st.lists(st.tuples(price, price, price, price), min_size=count, max_size=count)))
-    ends.sort(axis=1)
+    rows = st.tuples(price, price, price, price).map(sorted)
+    low, open_, close, high = np.array(draw(st.lists(rows, min_size=count, max_size=count))).T.copy()
     volume = np.array(draw(st.lists(st.floats(0, 1e12), min_size=count, max_size=count)))
-    low, open_, close, high = np.ascontiguousarray(ends.T)
     opened = (first + np.arange(count)) * 86_400_000
     return Candles.checked(
         symbol="BTC/USDT", timeframe="1d", opened=opened, open=open_, high=high, low=low, close=close, volume=volume
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(candles=series(), random=st.randoms(use_true_random=False))
 def test_any_candles_in_any_overlapping_pieces_in_any_order_come_back(
     tmp_path_factory: pytest.TempPathFactory, candles: Candles, random: Any
 ) -> None:
     store = CandleStore(tmp_path_factory.mktemp("store"), "import")
     cuts = sorted({0, len(candles), *(random.randrange(len(candles)) for _ in range(3))})
-    pieces = [
-        candles.slice(max(0, start - random.randrange(3)), stop) for start, stop in zip(cuts, cuts[1:], strict=False)
-    ]
+    pieces = [candles.slice(max(0, start - random.randrange(3)), stop) for start, stop in pairwise(cuts)]
     random.shuffle(pieces)
 
     new = [store.write(piece) for piece in pieces]
@@ -104,61 +104,47 @@ def test_any_candles_in_any_overlapping_pieces_in_any_order_come_back(
     assert sum(new) == len(candles)
     assert_same(store.read("BTC/USDT", "1d"), candles)
     assert store.write(candles) == 0
-    [listed] = store.series()
-    assert (listed.first, listed.last) == (candles.opened_at(0), candles.opened_at(-1))
-    assert (listed.bars, listed.gaps) == (len(candles), ())
+    ends = {"first": candles.opened_at(0), "last": candles.opened_at(-1)}
+    assert store.series() == [Series(symbol="BTC/USDT", timeframe="1d", **ends, bars=len(candles), gaps=())]
 
 
-def test_stored_bars_are_not_new_and_their_file_is_left_alone(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_stored_bars_are_not_new_and_their_file_is_left_alone(store: CandleStore, tmp_path: Path) -> None:
     store.write(bars(0, 31))
     january = tmp_path / "import/BTC-USDT/1d/2026-01.parquet"
-    before = january.stat()
+    inode = january.stat().st_ino
 
     assert store.write(bars(20, 40)) == 9
 
-    assert january.stat().st_ino == before.st_ino
+    assert january.stat().st_ino == inode
     assert_same(store.read("BTC/USDT", "1d"), bars(0, 40))
 
 
-def test_no_bars_write_nothing(tmp_path: Path) -> None:
-    assert CandleStore(tmp_path, "import").write(bars(5, 5)) == 0
-    assert files(tmp_path) == []
-
-
-def test_another_value_for_a_stored_bar_is_refused_and_no_month_is_changed(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_another_value_for_a_stored_bar_is_refused_and_no_month_is_changed(store: CandleStore) -> None:
     store.write(bars(31, 40))
     changed = bars(20, 50)
     changed.volume[15] = 7.0
 
-    with pytest.raises(
-        CandleStoreError, match=r"bar of 2026-02-05 00:00:00\+00:00 is stored with volume 350\.0, not 7\.0"
-    ):
+    with pytest.raises(CandleStoreError, match=r"bar of 2026-02-05 .* is stored with volume 350\.0, not 7\.0"):
         store.write(changed)
 
     assert_same(store.read("BTC/USDT", "1d"), bars(31, 40))
 
 
-def test_bars_that_break_the_contract_are_not_stored(tmp_path: Path) -> None:
+def test_nothing_is_stored_of_no_bars_or_of_bars_that_break_the_contract(store: CandleStore, tmp_path: Path) -> None:
     broken = bars(0, 3)
     broken.close[1] = np.nan
 
     with pytest.raises(CandleError, match="candle 1: close is not a number"):
-        CandleStore(tmp_path, "import").write(broken)
+        store.write(broken)
+    assert store.write(bars(5, 5)) == 0
 
     assert files(tmp_path) == []
 
 
-def test_times_beyond_the_calendar_are_refused_instead_of_lost(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_times_beyond_the_calendar_are_refused_instead_of_lost(store: CandleStore) -> None:
     candles = bars(0, 3)
-    microseconds = dataclasses.replace(candles, opened=candles.opened + 10**6 * 86_400_000_000)
-
     with pytest.raises(OverflowError):
-        store.write(microseconds)
-
-    assert store.series() == []
+        store.write(dataclasses.replace(candles, opened=candles.opened + 10**6 * 86_400_000_000))
 
 
 @pytest.mark.parametrize(
@@ -168,24 +154,21 @@ def test_times_beyond_the_calendar_are_refused_instead_of_lost(tmp_path: Path) -
         ("start is included", day(20), None, 20, 70),
         ("end is not", None, day(20), 10, 20),
         ("inside a month", day(12), day(15), 12, 15),
-        ("over months", day(30), day(60), 30, 60),
         ("a month's first moment", day(31), day(59), 31, 59),
         ("between two bars", day(12) + timedelta(hours=1), day(15) + timedelta(hours=1), 13, 16),
         ("more than there is", day(-500), day(500), 10, 70),
     ],
 )
 def test_a_range_is_read_by_open_time(
-    _case: str, start: datetime | None, end: datetime | None, first: int, stop: int, tmp_path: Path
+    _case: str, start: datetime | None, end: datetime | None, first: int, stop: int, store: CandleStore
 ) -> None:
-    store = CandleStore(tmp_path, "import")
     store.write(bars(10, 70))
 
     assert_same(store.read("BTC/USDT", "1d", start=start, end=end), bars(first, stop))
 
 
-def test_reading_what_is_not_stored_says_so(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
-    with pytest.raises(CandleStoreError, match="no BTC/USDT 1d bars in .*: import them first"):
+def test_reading_what_is_not_stored_says_so(store: CandleStore, tmp_path: Path) -> None:
+    with pytest.raises(CandleStoreError, match=r"no BTC/USDT 1d bars in .*: import them first"):
         store.read("BTC/USDT", "1d")
     assert files(tmp_path) == []
 
@@ -194,28 +177,22 @@ def test_reading_what_is_not_stored_says_so(tmp_path: Path) -> None:
         store.read("BTC/USDT", "1d", start=day(5))
 
 
-def test_a_gap_is_listed_and_only_ranges_across_it_are_refused(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
-    store.write(bars(0, 5))
-    store.write(bars(8, 40))
-    store.write(bars(41, 70))
+def test_a_gap_is_listed_and_only_ranges_across_it_are_refused(store: CandleStore) -> None:
+    for piece in (bars(0, 5), bars(8, 40), bars(41, 70)):
+        store.write(piece)
 
-    with pytest.raises(
-        CandleStoreError, match=r"bars from 2026-01-06 00:00:00\+00:00 to 2026-01-08 00:00:00\+00:00 are missing"
-    ):
+    with pytest.raises(CandleStoreError, match=r"from 2026-01-06 00:00:00\+00:00 to 2026-01-08 .* are missing"):
         store.read("BTC/USDT", "1d")
 
     assert_same(store.read("BTC/USDT", "1d", end=day(8)), bars(0, 5))
     assert_same(store.read("BTC/USDT", "1d", start=day(6), end=day(41)), bars(8, 40))
-    assert [listed.gaps for listed in store.series()] == [
-        (Gap(first=day(5), last=day(7)), Gap(first=day(40), last=day(40)))
-    ]
+    [listed] = store.series()
+    assert listed.gaps == (Gap(first=day(5), last=day(7)), Gap(first=day(40), last=day(40)))
     assert [store.write(bars(4, 9)), store.write(bars(40, 41))] == [3, 1]
     assert_same(store.read("BTC/USDT", "1d"), bars(0, 70))
 
 
-def test_the_list_has_every_series_of_the_exchange_and_skips_what_is_none(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_the_list_has_every_series_of_the_exchange_and_skips_what_is_none(store: CandleStore, tmp_path: Path) -> None:
     for symbol in ("ETH/USDT:USDT", "BTC/USDT"):
         store.write(bars(0, 3, symbol=symbol))
     CandleStore(tmp_path, "other").write(bars(0, 3, symbol="SOL/USDT"))
@@ -230,12 +207,15 @@ def test_the_list_has_every_series_of_the_exchange_and_skips_what_is_none(tmp_pa
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "btc/usdt", "../USDT", "BTC/USDT/", "BTC/../..", "", "BTC/USDT\n"])
-def test_a_symbol_that_cannot_name_a_folder_is_refused(symbol: str, tmp_path: Path) -> None:
-    store = CandleStore(tmp_path / "root", "import")
+def test_a_symbol_or_timeframe_that_cannot_name_a_folder_is_refused(
+    symbol: str, store: CandleStore, tmp_path: Path
+) -> None:
     with pytest.raises(CandleStoreError, match="is not like BTC/USDT"):
         store.write(bars(0, 3, symbol=symbol))
     with pytest.raises(CandleStoreError, match="is not like BTC/USDT"):
         store.read(symbol, "1d")
+    with pytest.raises(timeframes.UnknownTimeframe):
+        store.read(symbol, "2d")
     assert files(tmp_path) == []
 
 
@@ -245,23 +225,9 @@ def test_an_exchange_that_cannot_name_a_folder_is_refused(exchange: str, tmp_pat
         CandleStore(tmp_path, exchange)
 
 
-def test_an_unknown_timeframe_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(timeframes.UnknownTimeframe):
-        CandleStore(tmp_path, "import").read("BTC/USDT", "2d")
-
-
 def _change_a_byte(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:80] + bytes([content[80] ^ 1]) + content[81:])
-
-
-def _write_other_columns(path: Path) -> None:
-    pq.write_table(pa.table({"time": [1], "price": [2.0]}), path)
-
-
-def _make_a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
 
 
 @pytest.mark.parametrize(
@@ -271,81 +237,63 @@ def _make_a_folder(path: Path) -> None:
         ("cut short", lambda path: path.write_bytes(path.read_bytes()[:-10])),
         ("a changed byte", _change_a_byte),
         ("text", lambda path: path.write_text("timestamp,open\n")),
-        ("other columns", _write_other_columns),
-        ("a folder", _make_a_folder),
+        ("other columns", lambda path: pq.write_table(pa.table({"price": [2.0]}), path)),
         ("another month's bars", lambda path: path.write_bytes(path.with_name("2026-01.parquet").read_bytes())),
     ],
 )
 def test_a_damaged_file_is_named_and_never_written_over(
-    _case: str, damage: Callable[[Path], object], tmp_path: Path
+    _case: str, damage: Callable[[Path], object], store: CandleStore, tmp_path: Path
 ) -> None:
-    store = CandleStore(tmp_path, "import")
     store.write(bars(0, 70))
     path = tmp_path / "import/BTC-USDT/1d/2026-02.parquet"
     damage(path)
-    left = path.read_bytes() if path.is_file() else None
+    left = path.read_bytes()
 
-    for attempt in (
-        lambda: store.read("BTC/USDT", "1d"),
-        store.series,
-        lambda: store.write(bars(20, 80)),
-    ):
+    for attempt in (lambda: store.read("BTC/USDT", "1d"), store.series, lambda: store.write(bars(20, 80))):
         with pytest.raises(CandleStoreError, match=r"2026-02\.parquet .*: restore it, or move it away and import"):
             attempt()
 
-    assert left is None or path.read_bytes() == left
+    assert path.read_bytes() == left
     assert_same(store.read("BTC/USDT", "1d", end=day(31)), bars(0, 31))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_is_found_or_harmless(place: float, bit: int, tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_a_flipped_bit_is_found_or_harmless(place: float, bit: int, store: CandleStore, tmp_path: Path) -> None:
     path = tmp_path / "import/BTC-USDT/1d/2026-01.parquet"
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # of the example before
     store.write(bars(0, 31))
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 1 << bit
     path.write_bytes(content)
 
-    try:
-        found = store.read("BTC/USDT", "1d")
-    except CandleStoreError:
-        return
-
-    assert_same(found, bars(0, 31))
+    with suppress(CandleStoreError):
+        assert_same(store.read("BTC/USDT", "1d"), bars(0, 31))
 
 
-def test_stored_prices_that_break_the_contract_are_named(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_stored_prices_that_break_the_contract_are_named(store: CandleStore, tmp_path: Path) -> None:
     store.write(bars(0, 40))
     path = tmp_path / "import/BTC-USDT/1d/2026-02.parquet"
     table = pq.read_table(path)
     pq.write_table(table.set_column(4, table.schema.field(4), pa.array([0.5] * table.num_rows)), path)
 
-    with pytest.raises(
-        CandleStoreError, match=r"2026-02\.parquet is damaged \(low is above open or close at 2026-02-01"
-    ):
+    with pytest.raises(CandleStoreError, match=r"2026-02\.parquet is damaged \(low is above open or .* 2026-02-01"):
         store.read("BTC/USDT", "1d")
 
 
 def crash_at_second_rename(root: Path, candles: Candles) -> None:
     """Run in a process of its own: the power fails when one of two months has its new file."""
-    renamed = []
     rename = Path.replace
+    steps: Iterator[Callable[..., Path]] = iter([rename, lambda *paths: os._exit(9)])
 
     def replace(self: Path, target: Path) -> Path:
-        if renamed:
-            os._exit(9)
-        renamed.append(target)
-        return rename(self, target)
+        return next(steps)(self, target)
 
     Path.replace = replace  # type: ignore[assignment,method-assign]
     CandleStore(root, "import").write(candles)
 
 
-def test_a_crash_leaves_whole_months_and_the_same_write_completes_it(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_a_crash_leaves_whole_months_and_the_same_write_completes_it(store: CandleStore, tmp_path: Path) -> None:
     store.write(bars(0, 40))
     process = SPAWN.Process(target=crash_at_second_rename, args=(tmp_path, bars(-5, 50)))
     process.start()
@@ -355,54 +303,40 @@ def test_a_crash_leaves_whole_months_and_the_same_write_completes_it(tmp_path: P
     assert [name for name in files(tmp_path) if ".tmp" in name] == ["import/BTC-USDT/1d/.2026-02.parquet.tmp"]
     assert_same(store.read("BTC/USDT", "1d"), bars(-5, 40))
     assert store.write(bars(-5, 50)) == 10
-    assert_same(store.read("BTC/USDT", "1d"), bars(-5, 50))
-    assert not any(name.endswith(".tmp") for name in files(tmp_path))
+    assert not any(".tmp" in name for name in files(tmp_path))
 
 
-def test_a_full_disk_changes_nothing_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_a_full_disk_changes_nothing_and_leaves_nothing(
+    store: CandleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.write(bars(0, 20))
     before = files(tmp_path)
 
     def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "the disk is full")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(CandleStoreError, match=r"cannot be written \(No space left on device\)"):
-            store.write(bars(15, 70))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CandleStoreError, match=r"cannot be written \(the disk is full\)"):
+        store.write(bars(15, 70))
 
     assert files(tmp_path) == before
     assert_same(store.read("BTC/USDT", "1d"), bars(0, 20))
 
 
-def test_a_root_that_cannot_hold_folders_is_one_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(CandleStoreError, match="cannot be written"):
-        CandleStore(tmp_path / "file", "import").write(bars(0, 3))
-
-
-def test_everything_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_synced_before_it_gets_its_name(store: CandleStore, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    fsync, rename = os.fsync, Path.replace
-
-    def note_fsync(descriptor: int) -> None:
-        steps.append("sync " + Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
-        fsync(descriptor)
+    rename = Path.replace
 
     def note_rename(self: Path, target: Path) -> Path:
-        steps.append(f"rename {target.name}")
+        steps.append(target.name)
         return rename(self, target)
 
-    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append("sync"))
     monkeypatch.setattr(Path, "replace", note_rename)
-    CandleStore(tmp_path / "root", "import").write(bars(0, 40))
+    store.write(bars(0, 40))
 
-    assert steps == [
-        *("sync BTC-USDT", "sync import", "sync root"),
-        *("sync .2026-01.parquet.tmp", "sync .2026-02.parquet.tmp"),
-        *("rename 2026-01.parquet", "rename 2026-02.parquet", "sync 1d"),
-    ]
+    new_folders, months, their_folder = ["sync"] * 3, ["sync"] * 2, ["sync"]
+    assert steps == [*new_folders, *months, "2026-01.parquet", "2026-02.parquet", *their_folder]
 
 
 def test_a_second_writer_waits_briefly_and_is_refused(tmp_path: Path) -> None:
@@ -411,7 +345,7 @@ def test_a_second_writer_waits_briefly_and_is_refused(tmp_path: Path) -> None:
 
     with (tmp_path / "import/BTC-USDT/1d/.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(CandleStoreError, match="another process is writing .*BTC-USDT/1d: try again"):
+        with pytest.raises(CandleStoreError, match=r"another process is writing .*BTC-USDT/1d: try again"):
             impatient.write(bars(3, 6))
         assert impatient.write(bars(0, 2, symbol="ETH/USDT")) == 2
         assert_same(impatient.read("BTC/USDT", "1d"), bars(0, 3))
@@ -424,30 +358,32 @@ def write_days(root: Path, first: int, stop: int, step: int) -> int:
     return sum(store.write(bars(number, number + 1)) for number in range(first, stop, step))
 
 
-def test_threads_that_write_one_series_lose_nothing_and_readers_see_whole_files(tmp_path: Path) -> None:
-    store = CandleStore(tmp_path, "import")
+def test_threads_that_write_one_series_lose_nothing_and_readers_see_whole_files(
+    store: CandleStore, tmp_path: Path
+) -> None:
     store.write(bars(0, 5))
     done = threading.Event()
 
-    def read() -> list[int]:
-        lengths = []
+    def read() -> set[int]:
+        lengths = set()
         while not done.is_set():
-            lengths.append(len(store.read("BTC/USDT", "1d", end=day(5))))
+            lengths.add(len(store.read("BTC/USDT", "1d", end=day(5))))
         return lengths
 
     with ThreadPoolExecutor() as pool:
         reader = pool.submit(read)
-        writers = [pool.submit(write_days, tmp_path, first, 62, 4) for first in range(3, 7)]
-        new = [writer.result() for writer in writers]
-        done.set()
+        try:
+            new = sum(pool.map(lambda first: write_days(tmp_path, first, 62, 4), range(3, 7)))
+        finally:
+            done.set()
 
-    assert sum(new) == 57
+    assert new == 57
     assert_same(store.read("BTC/USDT", "1d"), bars(0, 62))
-    assert set(reader.result()) == {5}
+    assert reader.result() == {5}
 
 
-def test_without_the_lock_a_write_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both_have_merged = threading.Barrier(2, timeout=10)
+def test_without_the_lock_a_write_is_lost(store: CandleStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_have_merged, turn = threading.Barrier(2, timeout=10), threading.Lock()
     replace = candle_store._replace
 
     def replace_together(months: Any) -> None:
@@ -455,11 +391,10 @@ def test_without_the_lock_a_write_is_lost(tmp_path: Path, monkeypatch: pytest.Mo
         with turn:
             replace(months)
 
-    turn = threading.Lock()
     monkeypatch.setattr(candle_store, "_replace", replace_together)
     monkeypatch.setattr(candle_store, "_only_writer", lambda folder, wait: nullcontext())
     with ThreadPoolExecutor() as pool:
         new = list(pool.map(lambda first: write_days(tmp_path, first, first + 1, 1), (0, 1)))
 
     assert new == [1, 1]
-    assert [listed.bars for listed in CandleStore(tmp_path, "import").series()] == [1]
+    assert [listed.bars for listed in store.series()] == [1]

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from reprlib import repr as short
 
@@ -17,8 +18,8 @@ import numpy as np
 from trading.core import timeframes
 from trading.core.candles import CandleError, Candles
 
-_PRICES = ("open", "high", "low", "close", "volume")
-_NEEDED = ("timestamp", *_PRICES)
+_NUMBERS = ("open", "high", "low", "close", "volume")
+_NEEDED = ("timestamp", *_NUMBERS)
 
 
 class CsvError(ValueError):
@@ -45,18 +46,18 @@ def read_csv(path: Path, *, symbol: str, timeframe: str, now: datetime) -> Impor
     Raises CsvError for anything but sorted, gap-free, sound candles.
     """
     span = timeframes.milliseconds(timeframe)
-    opened, columns, lines = array("q"), [array("d") for _ in _PRICES], array("q")
-    for line, (timestamp, *prices) in _rows(path):
+    opened, numbers, lines = array("q"), array("d"), array("q")
+    for line, (timestamp, *texts) in _rows(path):
         try:
-            opened.append(_milliseconds(timestamp))
-            for column, name, text in zip(columns, _PRICES, prices, strict=True):
-                column.append(_number(name, text))
+            opened.append(_milliseconds(timestamp.strip()))
+            numbers.extend(_numbers(texts))
         except ValueError as error:
             raise CsvError(path, line, str(error)) from None
         lines.append(line)
     if not opened:
         raise CsvError(path, 1, "no candles follow the header")
-    values = {name: np.frombuffer(column) for name, column in zip(_PRICES, columns, strict=True)}
+    columns = np.frombuffer(numbers).reshape(-1, len(_NUMBERS)).T.copy()
+    values = dict(zip(_NUMBERS, columns, strict=True))
     try:
         candles = Candles.checked(
             symbol=symbol, timeframe=timeframe, opened=np.frombuffer(opened, dtype=np.int64), **values
@@ -69,7 +70,7 @@ def read_csv(path: Path, *, symbol: str, timeframe: str, now: datetime) -> Impor
     return ImportedCandles(candles=candles.slice(0, closed), dropped_forming=closed < len(candles))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the line and the needed cells of each row, in the order of _NEEDED."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     blank = None
@@ -78,8 +79,8 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for name in _NEEDED:
             if header.count(name) != 1:
                 found = "two columns" if name in header else "no column"
-                raise CsvError(path, 1, f"{found} named {name}, the header is {short(','.join(header))}")
-        places = [header.index(name) for name in _NEEDED]
+                raise CsvError(path, 1, f"{found} named {name}, the header is {','.join(header)[:100]!r}")
+        cells = itemgetter(*(header.index(name) for name in _NEEDED))
         for row in reader:
             if len(row) < 2 and not "".join(row).strip():
                 blank = blank or reader.line_num
@@ -88,7 +89,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise CsvError(path, blank, "blank line between candles")
             if len(row) != len(header):
                 raise CsvError(path, reader.line_num, f"{len(row)} values under {len(header)} columns")
-            yield reader.line_num, [row[place].strip() for place in places]
+            yield reader.line_num, cells(row)
     except csv.Error as error:
         raise CsvError(path, reader.line_num, f"not CSV: {error}") from None
 
@@ -113,7 +114,7 @@ def _text(path: Path) -> str:
 def _milliseconds(text: str) -> int:
     if text.isascii() and text.isdigit():
         # Nine to eleven digits are seconds of 1973 to 5138, twelve to fourteen are milliseconds of those years.
-        number = int(text)
+        number = int(text) if len(text) < 15 else 0
         if not 10**8 <= number < 10**14:
             raise ValueError(f"timestamp {short(text)} is neither seconds nor milliseconds since 1970")
         return number * 1000 if number < 10**11 else number
@@ -126,10 +127,14 @@ def _milliseconds(text: str) -> int:
     return timeframes.to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        if "_" not in text:  # float() would read 1_000
-            return float(text)
-    except ValueError:
-        pass  # refused below, as the underscore is
-    raise ValueError(f"{name} {short(text)} is not a number")
+def _numbers(texts: list[str]) -> list[float]:
+    # float() would read 1_000.
+    readable = [text.replace("_", "?") for text in texts] if "_" in "".join(texts) else texts
+    numbers: list[float] = []
+    for text in readable:
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            name, text = _NUMBERS[len(numbers)], texts[len(numbers)]
+            raise ValueError(f"{name} {short(text)} is not a number") from None
+    return numbers

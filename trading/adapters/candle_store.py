@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trading.core import timeframes
 from trading.core.candles import CandleError, Candles, Ints
 
 # Any: pyarrow has no types; `opened` is int64, the others are float64.
-Columns = Mapping[str, NDArray[Any]]
+Columns = dict[str, NDArray[Any]]
 
 _COLUMNS = ("opened", "open", "high", "low", "close", "volume")
 _SCHEMA = pa.schema([pa.field(name, pa.int64() if name == "opened" else pa.float64(), False) for name in _COLUMNS])
@@ -155,7 +155,7 @@ def _month(ms: int) -> str:
     return f"{timeframes.from_ms(ms):%Y-%m}"
 
 
-def _joined(name: str, months: list[dict[str, NDArray[Any]]]) -> NDArray[Any]:
+def _joined(name: str, months: list[Columns]) -> NDArray[Any]:
     return np.concatenate([month[name] for month in months]) if months else np.empty(0, np.int64)
 
 
@@ -167,7 +167,7 @@ def _gaps(opened: Ints, timeframe: str) -> tuple[Gap, ...]:
     )
 
 
-def _load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+def _load(path: Path, *names: str) -> Columns:
     """Return the named columns of a month, all by default; page checksums find what a disk has changed."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -195,8 +195,7 @@ def _add(folder: Path, values: Columns) -> int:
         fresh = {name: column[start:stop] for name, column in values.items()}
         stored = _load(path) if path.exists() else {name: column[:0] for name, column in fresh.items()}
         merged = _merge(stored, fresh, path)
-        count = len(merged["opened"]) - len(stored["opened"])
-        if count:
+        if count := len(merged["opened"]) - len(stored["opened"]):
             changed[path] = merged
             added += count
     _replace(changed)
@@ -218,15 +217,14 @@ def _merge(stored: Columns, fresh: Columns, path: Path) -> Columns:
     return {name: column[order] for name, column in joined.items()}
 
 
-def _replace(months: Mapping[Path, Columns]) -> None:
+def _replace(months: dict[Path, Columns]) -> None:
     """Write all files under temporary names, then rename them, oldest first."""
     temporary = {path: path.with_name(f".{path.name}.tmp") for path in months}
     try:
         for path, columns in months.items():
             with temporary[path].open("wb") as file:
-                table = pa.table(dict(columns), schema=_SCHEMA)
                 pq.write_table(
-                    table,
+                    pa.table(columns, schema=_SCHEMA),
                     file,
                     compression="lz4",
                     use_dictionary=False,

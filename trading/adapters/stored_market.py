@@ -45,7 +45,7 @@ class StoredMarket:
     def tickers(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
         """Return what could be known at `now`: the open of the bar that contains it, else the last close.
 
-        `at` is when that price was made. Symbols without a bar yet, or not stored, are left out.
+        `at` is the open of that bar. Symbols without a bar yet, or not stored, are left out.
         """
         found = {symbol: _ticker(symbol, self._series[symbol], now) for symbol in symbols if symbol in self._series}
         return {symbol: ticker for symbol, ticker in found.items() if ticker}
@@ -61,7 +61,8 @@ def _ticker(symbol: str, candles: Candles, now: datetime) -> Ticker | None:
         return None
     if now < candles.closed_at(bar):
         return Ticker(symbol=symbol, price=float(candles.open[bar]), at=candles.opened_at(bar))
-    return Ticker(symbol=symbol, price=float(candles.close[bar]), at=candles.closed_at(bar))
+    # Past the data there is no price to enter at: dated to its bar's open, the last close is too old for an entry.
+    return Ticker(symbol=symbol, price=float(candles.close[bar]), at=candles.opened_at(bar))
 
 
 def _market(symbol: str, candles: Candles, fee_rate: Decimal) -> Market:

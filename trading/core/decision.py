@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 
-from trading.core import filters, guards, indicators, position, sizing
+from trading.core import filters, guards, indicators, position, sizing, timeframes
 from trading.core.analysis import analyse
 from trading.core.candles import Candles
 from trading.core.guards import Account
@@ -73,12 +74,17 @@ def decide(
     filter_verdicts: tuple[Verdict, ...],
     *,
     price: float,
+    price_at: datetime,
     account: Account,
     params: Params,
     market: Market,
 ) -> Decision:
-    """Return the plan for a setup at the market's `price` now, or the first reason against it."""
+    """Return the plan for a setup at the market's `price`, seen at `price_at`, or the first reason against it."""
+    bar = timeframes.length(setup.timeframe)
     verdicts = (
+        *guards.freshness(
+            now=account.now, closed_at=setup.bar_at + bar, price_at=price_at, bar=bar, params=params
+        ),
         *filter_verdicts,
         *guards.evaluate(account, params, setup.symbol),
         *_market_verdicts(setup, market),

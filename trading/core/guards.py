@@ -91,6 +91,22 @@ def evaluate(account: Account, params: Params, symbol: str) -> tuple[Verdict, ..
     return tuple(guard(account, params, symbol) for guard in GUARDS)
 
 
+def freshness(*, now: datetime, closed_at: datetime, price_at: datetime, bar: timedelta, params: Params) -> tuple[Verdict, ...]:
+    """Return whether the setup (its bar closed at `closed_at`) and the price are recent enough to enter on."""
+    age, price_age = (now - closed_at) / bar, (now - price_at).total_seconds()
+    bars, seconds = params.entry_deadline, params.price_age
+    return (
+        _verdict("setup_age", 0 <= age <= bars, age, bars, f"bar closed {age:.2f} bars ago, needs at most {bars:.2f}"),
+        _verdict(
+            "price_age",
+            0 <= price_age <= seconds,
+            price_age,
+            seconds,
+            f"price is {price_age:.0f} s old, needs at most {seconds:.0f} s",
+        ),
+    )
+
+
 def _loss(name: str, equity: Decimal, opening: Decimal, limit: float) -> Verdict:
     value = float(1 - equity / opening) if opening > 0 else float("nan")
     label = name.replace("_", " ")

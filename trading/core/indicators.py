@@ -10,7 +10,7 @@ import numpy as np
 import talib
 from numba import njit
 
-from trading.core.candles import Candles, Floats
+from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
 
 HURST_LAGS = (1, 2, 4, 8, 16)
@@ -110,24 +110,27 @@ def _array(values: object) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _deviation(values: Floats, period: int) -> Floats:
-    # Two passes over each window: a running sum of squares loses the digits that matter here.
+    # Welford's update with one value leaving for each that comes: running sums of squares lose the digits that matter.
     result = np.full(len(values), np.nan)
-    for k in range(period, len(values)):
-        mean = 0.0
-        for j in range(k - period + 1, k + 1):
-            mean += values[j]
-        mean /= period
-        square = 0.0
-        for j in range(k - period + 1, k + 1):
-            square += (values[j] - mean) ** 2
-        result[k] = np.sqrt(square / period)
+    mean, square = 0.0, 0.0
+    for k in range(1, len(values)):
+        if k <= period:
+            change = values[k] - mean
+            mean += change / k
+            square += change * (values[k] - mean)
+        else:
+            old, before = values[k - period], mean
+            mean += (values[k] - old) / period
+            square += (values[k] - old) * (values[k] - mean + old - before)
+        if k >= period:
+            result[k] = np.sqrt(max(square, 0.0) / period)
     return result
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _hurst(price: Floats, window: int, lags: Floats, bias: Floats, weights: Floats) -> Floats:
+@njit(cache=True)
+def _hurst(price: Floats, window: int, lags: Ints, bias: Floats, weights: Floats) -> Floats:
     result = np.full(len(price), np.nan)
     sums = np.zeros(len(lags))
     for k in range(len(price)):

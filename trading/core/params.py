@@ -136,6 +136,7 @@ class Params:
     # Execution
     slippage: float = number(0.0005, 0.0, 0.05, "of price", "Execution", "Assumed for every market order.", risk=True)
     entry_deadline: float = number(0.5, 0.05, 1.0, "of a bar", "Execution", "A setup older than this expires.")
+    price_age: float = number(15, 1, 600, "seconds", "Execution", "No entry on a price older than this.")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:

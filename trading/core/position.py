@@ -3,7 +3,7 @@
 The live tick, the paper venue, replay, backtest and the shadow outcome of refused signals all call
 `advance`, so they cannot disagree. Plain floats and NamedTuples, compiled by numba.
 
-Fill model: inside a bar the stop is looked at first, then the targets in order; a level fills at its
+Fill model: a bar's open comes first, as a price; inside the bar the stop is looked at first, then the targets in order; a level fills at its
 price, or at the open where the bar opened beyond it; break-even and trailing move at the close of a bar
 and act from the next; a position whose time is up leaves at the next open.
 """
@@ -98,7 +98,7 @@ def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market:
     costs = entry * (2.0 * float(market.fee_rate) + params.slippage)
 
     def level(distance: float) -> float:
-        return float(on_grid(entry + sign * distance, numerator, denominator))
+        return on_grid(entry + sign * distance, numerator, denominator)
 
     return ExitRules(
         target_1=level(params.target_one_r * r),
@@ -116,18 +116,18 @@ def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market:
 
 
 def on_bar(
-    position: Position, rules: ExitRules, *, open: float, high: float, low: float, close: float
+    position: Position, rules: ExitRules, *, open: float, high: float, low: float
 ) -> tuple[Position, list[Exit]]:
     """Return the position after a closed bar, and what left it inside the bar."""
     exits = np.zeros((MAX_EXITS, 3))
-    position, count = advance(position, rules, open, high, low, close, exits)
+    position, count = advance(position, rules, open, high, low, exits)
     return position, _exits(exits[:count])
 
 
 def on_price(position: Position, rules: ExitRules, price: float) -> tuple[Position, list[Exit]]:
     """Return the position after a price between two closes: levels fill, the stop does not move."""
     exits = np.zeros((MAX_EXITS, 3))
-    position, count = take(position, rules, price, price, price, exits)
+    position, count = take(position, rules, price, price, price, exits, 0)
     return position, _exits(exits[:count])
 
 
@@ -142,40 +142,41 @@ def _exits(rows: Floats) -> list[Exit]:
     return [Exit(ExitReason(int(reason)), float(fraction), float(price)) for reason, fraction, price in rows]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def on_grid(price: float, numerator: float, denominator: float) -> float:
     """Return the price on the grid, halves up, as the float nearest to the grid's decimal (types.Market.price_grid)."""
-    return np.floor(price * denominator / numerator + 0.5) * numerator / denominator
+    return float(np.floor(price * denominator / numerator + 0.5) * numerator / denominator)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def advance(
-    position: Position, rules: ExitRules, open: float, high: float, low: float, close: float, exits: Floats
+    position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats
 ) -> tuple[Position, int]:
     """Return the position after a closed bar and how many rows of `exits` (reason, fraction, price) were written."""
-    position, count = take(position, rules, open, high, low, exits)
+    # The open is a price like any other and comes first: a live feed would have seen it before the rest of the bar.
+    position, count = take(position, rules, open, open, open, exits, 0)
+    position, count = take(position, rules, open, high, low, exits, count)
     if position.remaining > 0.0:
         position = _after_close(position, rules, high, low)
     return position, count
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def take(
-    position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats
+    position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats, count: int
 ) -> tuple[Position, int]:
-    """Let the levels between `low` and `high` fill; the bar is not closed by it."""
+    """Let the levels between `low` and `high` fill, writing `exits` from row `count` on; the bar is not closed."""
     side, remaining, hit = position.side, position.remaining, position.targets_hit
     if remaining <= 0.0:
-        return position, 0
+        return position, count
     worst, reach = (low, high) if side > 0 else (high, low)
     if side * (worst - position.stop) <= 0.0:
         beyond = side * (open - position.stop) <= 0.0
-        _record(exits, 0, position.stop_reason, remaining, open if beyond else position.stop)
-        return _left(position, 0.0, hit), 1
+        _record(exits, count, position.stop_reason, remaining, open if beyond else position.stop)
+        return _left(position, 0.0, hit), count + 1
     if rules.time_stop > 0 and position.bars >= rules.time_stop:
-        _record(exits, 0, 6, remaining, open)
-        return _left(position, 0.0, hit), 1
-    count = 0
+        _record(exits, count, 6, remaining, open)
+        return _left(position, 0.0, hit), count + 1
     while remaining > 0.0 and hit < 3:
         target = rules.target_1 if hit == 0 else rules.target_2 if hit == 1 else rules.target_3
         if side * (reach - target) < 0.0:
@@ -192,7 +193,7 @@ def take(
     return _left(position, remaining, hit), count
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _left(position: Position, remaining: float, targets_hit: int) -> Position:
     return Position(
         position.side,
@@ -206,12 +207,12 @@ def _left(position: Position, remaining: float, targets_hit: int) -> Position:
     )
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _record(exits: Floats, row: int, reason: int, fraction: float, price: float) -> None:
     exits[row, 0], exits[row, 1], exits[row, 2] = reason, fraction, price
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _after_close(position: Position, rules: ExitRules, high: float, low: float) -> Position:
     side = position.side
     best = max(position.best, high) if side > 0 else min(position.best, low)

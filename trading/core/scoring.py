@@ -44,7 +44,7 @@ def technical(
 ) -> Floats:
     """Return the sum of the parts; NaN where one of them is."""
     columns = parts(adx=adx, hurst=hurst, volume_ratio=volume_ratio, rsi=rsi, regime=regime)
-    return np.sum(list(columns.values()), axis=0)
+    return np.asarray(np.sum(list(columns.values()), axis=0), dtype=np.float64)
 
 
 def label(score: float) -> str:

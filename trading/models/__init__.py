@@ -17,7 +17,7 @@ from trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosit
 from trading.models.parameters import ParameterRevision
 from trading.models.scans import Scan, ScanRow
 from trading.models.signals import SideChoice, Signal, SignalStatus, SignalVerdict
-from trading.models.state import Bot, DayOpening, EquityPoint, Lease, TickRun, TradingState, Watermark
+from trading.models.state import Bot, DayOpening, EquityPoint, LastPrice, Lease, TickRun, TradingState, Watermark
 from trading.models.trades import ACTIVE, Mode, Trade, TradeStatus
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "EquityPoint",
     "Event",
     "Fill",
+    "LastPrice",
     "LedgerEntry",
     "LedgerKind",
     "Lease",

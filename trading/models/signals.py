@@ -8,7 +8,6 @@ from trading.models.parameters import ParameterRevision
 
 
 class SignalStatus(models.TextChoices):
-    CLAIMED = "claimed", "being judged"
     TAKEN = "taken", "taken"
     REFUSED = "refused", "refused"
     EXPIRED = "expired", "expired"
@@ -27,7 +26,7 @@ class Signal(models.Model):
     bar_at = models.DateTimeField(help_text="Open time of the bar that closed with the setup.")
     strategy = models.CharField(max_length=50)
     side = models.CharField(max_length=5, choices=SideChoice.choices)
-    status = models.CharField(max_length=10, choices=SignalStatus.choices, default=SignalStatus.CLAIMED)
+    status = models.CharField(max_length=10, choices=SignalStatus.choices)
     refused_by = models.CharField(max_length=40, blank=True)
     reason = models.TextField(blank=True)
     price = models.FloatField(help_text="Close of the bar, quote per base.")

@@ -97,3 +97,14 @@ class EquityPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at}: {self.equity}"
+
+
+class LastPrice(models.Model):
+    """The newest price the tick saw of a symbol, for screens; decisions read the market data itself."""
+
+    symbol = models.CharField(max_length=30, unique=True)
+    price = models.FloatField(help_text="Quote per base.")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.price}"

@@ -44,7 +44,7 @@ _DRIFT = 0.06  # of a step in a trend, in calm steps; 0.2 calm minutes a minute
 _PULL = math.log(2) / (15 * _STEPS_A_MINUTE)  # a ranging price is half-way back after 15 minutes
 _BRIDGE = np.array([1.0, 0.1, 5.0])  # share of the way to the next level, by kind: about the variance it adds
 _CALM_DAYS = 45.0  # deviation of a daily draw, in calm minutes
-_DECAY = 0.98  # of the daily level: its half-life of 34 days keeps decades within a factor of about 3
+_DECAY = 0.98  # of the daily level: its half-life of 34 days keeps a decade within a factor of 4
 _LEVELS = 4_096  # levels are drawn in multiples of so many days
 
 _GROWTH = np.exp(_PULL * np.arange(_STEPS))

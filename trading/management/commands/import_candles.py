@@ -29,7 +29,8 @@ class Command(BaseCommand):
             imported = read_csv(file, symbol=symbol, timeframe=timeframe, now=timezone.now())
             new = store.write(imported.candles)
         except CsvError as error:
-            raise CommandError(f"{error}; nothing was stored, correct the file and try again", returncode=2) from error
+            message = f"{error}; nothing was stored, correct the file or the timeframe and try again"
+            raise CommandError(message, returncode=2) from error
         except (CandleStoreError, UnknownTimeframe) as error:
             raise CommandError(str(error), returncode=2) from error
         candles = imported.candles

@@ -1,0 +1,65 @@
+# Everything happens in a .venv of its own; `make` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := julaba_site trading mlops notifications dashboard tests $(wildcard benchmarks) manage.py
+
+# The caller's environments and Django projects are none of ours; pip's other options stay in force.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX DJANGO_SETTINGS_MODULE
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/installed  ## start Julaba on port 8000 (another one: PORT=8001 make run) until Ctrl-C
+	@caller=$$(export -p); if [ -f .env ]; then set -a; . ./.env; set +a; eval "$$caller"; fi; \
+	JULABA_EXIT_WITH_PARENT=1 exec $(BIN)/python manage.py up
+
+test: .venv/installed-dev  ## run every test; those in a browser skip where there is no chromium
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -m browser
+
+lint: .venv/installed-dev  ## check style, types, imports, migrations and lengths
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check
+	@find $(SOURCES) -name '*.py' -exec wc -l {} + | awk \
+		'$$2 != "total" && $$1 > 400 {print $$2 ": " $$1 " lines, 400 is the most"; long = 1} END {exit long}'
+
+bench: .venv/installed-dev  ## run the benchmarks
+	@set -e; for script in benchmarks/*.py; do \
+		if [ -e "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; else echo "there is no benchmark yet"; fi; done
+
+lock: .venv/installed-dev  ## resolve requirements*.in into requirements*.txt, each as a whole
+	$(BIN)/python -m pip install -qq uv
+	@set -e; for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --annotation-style line --output-file $$name.txt $$name.in; done
+
+clean:  ## remove .venv and the caches; what Julaba keeps in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Julaba needs Python 3.11 or newer: install it, or name it as in: make run PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments: install its venv module, python3-venv on Debian" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear .venv
+
+# uv takes seconds where pip takes minutes, but it does not read pip's configuration: where that names an index, pip it is.
+define install
+@echo "Installing $(1) into .venv, once"
+@if ! $(BIN)/python -m pip config list | grep -qE '\.(index-url|no-index)=' && \
+	$(BIN)/python -m pip install -qq uv && $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1); then :; \
+	else $(BIN)/python -m pip install --quiet -r $(1); fi
+@touch $@
+endef
+
+.venv/installed: requirements.txt | .venv/bin/pip
+	$(call install,requirements.txt)
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(call install,requirements-dev.txt)

@@ -1,0 +1,100 @@
+"""The overview's socket: from the server to the browser, for as long as the session holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib import import_module
+from typing import Any
+
+from channels.auth import get_user
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import DatabaseError
+
+from dashboard import hub
+
+BAD_FRAME, NO_SESSION, TOO_MANY, TRY_LATER = 4400, 4401, 4429, 1013
+LONGEST_FRAME = 256
+SOCKETS_PER_USER = 20
+REVALIDATE_S = 60.0
+
+
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    # Channels would give every socket a Redis subscription of its own; the hub has the one that is needed.
+    channel_layer_alias = "none"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seat: hub.Seat | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def connect(self) -> None:
+        user = self.scope["user"]
+        if not user.is_authenticated:
+            await self.close(NO_SESSION)
+            return
+        if hub.HUB.seats_of(user.pk) >= SOCKETS_PER_USER:
+            await self.close(TOO_MANY)
+            return
+        self._seat = hub.HUB.join(user.pk)
+        await self.accept()
+        self._tasks = [asyncio.create_task(self._send_frames(self._seat)), asyncio.create_task(self._revalidate())]
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._seat is None:
+            return
+        if not _is_resync(text_data):
+            self._stop()
+            await self.close(BAD_FRAME)
+            return
+        hub.HUB.resync(self._seat)
+
+    async def disconnect(self, code: int) -> None:
+        self._stop()
+
+    async def _send_frames(self, seat: hub.Seat) -> None:
+        while True:
+            frame = await seat.frames.get()
+            try:
+                await self.send(text_data=frame)
+            except OSError:
+                # The browser has gone; the disconnect that follows tidies up.
+                return
+
+    async def _revalidate(self) -> None:
+        """Close the socket once its session has ended, its user was disabled or the password changed."""
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        key = self.scope["session"].session_key
+        while True:
+            await asyncio.sleep(REVALIDATE_S)
+            hub.HUB.ensure_running()
+            try:
+                user = await get_user({"session": store(key)})
+            except DatabaseError:
+                code = TRY_LATER
+            else:
+                if user.is_authenticated:
+                    continue
+                code = NO_SESSION
+            self._stop()
+            await self.close(code)
+            return
+
+    def _stop(self) -> None:
+        if self._seat is not None:
+            hub.HUB.leave(self._seat)
+            self._seat = None
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._tasks = []
+
+
+def _is_resync(text: str | None) -> bool:
+    if text is None or len(text) > LONGEST_FRAME:
+        return False
+    try:
+        return bool(json.loads(text) == {"type": "resync"})
+    except ValueError:
+        return False

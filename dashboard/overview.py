@@ -1,0 +1,55 @@
+"""The overview as values and as HTML: the same panels for the first paint and for every push."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from dashboard import presenters
+from trading import selectors
+
+PANELS = ("status", "figures", "open", "refusals", "journal", "decisions", "closed")
+DECISIONS, CLOSED, EVENTS = 15, 10, 10
+REFUSED_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Every panel's HTML by name, and the equity curve as (seconds since 1970, quote)."""
+
+    panels: dict[str, str]
+    equity: list[tuple[int, float]]
+
+
+def context(now: datetime) -> dict[str, Any]:
+    """Return what the panels' templates need."""
+    bot, params, opening = selectors.bot(), selectors.params(), selectors.day_opening()
+    trades = selectors.open_trades()
+    # While the past is replayed, its last day is what is of interest.
+    moment = bot.last_tick_at if bot and bot.is_replaying and bot.last_tick_at else now
+    return {
+        "bot": bot,
+        "quote": presenters.quote_of(params),
+        "banner": presenters.banner(bot, presenters.mode_of(settings.BROKER)),
+        "today": presenters.today(bot, opening) if bot else None,
+        "figures": presenters.figures(bot, opening, params, selectors.record(), trades) if bot else [],
+        "open_rows": [presenters.open_row(trade) for trade in trades],
+        "closed_rows": [presenters.closed_row(trade) for trade in selectors.closed_trades(limit=CLOSED)],
+        "decisions": [presenters.decision_row(signal) for signal in selectors.signals(limit=DECISIONS)],
+        "refusals": presenters.refusal_rows(selectors.refusals(since=moment - REFUSED_WITHIN)),
+        "events": selectors.events(limit=EVENTS),
+        "equity": [(int(point.at.timestamp()), float(point.equity)) for point in selectors.equity_curve()],
+    }
+
+
+def render(now: datetime) -> Rendered:
+    """Return every panel as the first paint would show it now."""
+    values = context(now)
+    return Rendered(
+        panels={name: render_to_string(f"dashboard/panels/{name}.html", values) for name in PANELS},
+        equity=values["equity"],
+    )

@@ -1,0 +1,38 @@
+"""Tells the web processes that something happened; settings.EVENT_LISTENERS names `announce`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+GROUP = "journal"
+PATIENCE_S = 2.0
+"""Trading does not wait longer than this for the screens."""
+
+logger = logging.getLogger(__name__)
+_away = False
+
+
+def announce(kind: str, at: datetime) -> None:
+    """Send one small message to every web process; without Redis the screens go stale and trading goes on."""
+    global _away
+    try:
+        async_to_sync(_send)({"type": "journal.news", "kind": kind, "at": at.isoformat()})
+    except (RedisError, OSError) as error:
+        # One line for each outage, not one for each tick of it.
+        if not _away:
+            logger.warning("screens are not told of news, Redis does not answer: %s", error)
+        _away = True
+        return
+    _away = False
+
+
+async def _send(message: dict[str, str]) -> None:
+    layer = get_channel_layer()
+    async with asyncio.timeout(PATIENCE_S):
+        await layer.group_send(GROUP, message)

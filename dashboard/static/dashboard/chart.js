@@ -1,0 +1,56 @@
+// The equity curve, in the colours of the theme.
+
+const { createChart, CrosshairMode, LineStyle } = window.LightweightCharts;
+
+// Resolves a token to the colour it has now; the chart draws on a canvas and knows no custom properties.
+function token(name) {
+  const probe = document.createElement("span");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
+}
+
+const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
+
+export function equityChart(container, empty) {
+  const chart = createChart(container, {
+    autoSize: true,
+    handleScroll: false,
+    handleScale: false,
+    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.08 } },
+    timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, fixLeftEdge: true, fixRightEdge: true },
+    crosshair: { mode: CrosshairMode.Magnet, horzLine: { labelVisible: true, style: LineStyle.Dotted } },
+  });
+  const series = chart.addAreaSeries({ lineWidth: 2, priceLineVisible: false, lastValueVisible: true });
+  let drawn = "";
+
+  function paint() {
+    const accent = token("accent");
+    const line = token("line");
+    chart.applyOptions({
+      layout: {
+        background: { color: "transparent" },
+        textColor: token("muted"),
+        fontFamily: getComputedStyle(document.body).fontFamily,
+        fontSize: 11,
+      },
+      grid: { vertLines: { visible: false }, horzLines: { color: line } },
+    });
+    series.applyOptions({ lineColor: accent, topColor: faded(accent, 0.28), bottomColor: faded(accent, 0.02) });
+  }
+
+  function show(points) {
+    const key = JSON.stringify(points);
+    if (key === drawn) return;
+    drawn = key;
+    empty.hidden = points.length > 1;
+    series.setData(points.map(([time, value]) => ({ time, value })));
+    chart.timeScale().fitContent();
+  }
+
+  paint();
+  document.addEventListener("themechange", paint);
+  return { show };
+}

@@ -1,0 +1,47 @@
+// The theme: what the system prefers, unless chosen. Not a module: it runs before the first paint.
+"use strict";
+
+(() => {
+  const KEY = "julaba-theme";
+  const LABELS = { auto: "◐ Auto", light: "☀ Light", dark: "☾ Dark" };
+  const order = Object.keys(LABELS);
+
+  function stored() {
+    try {
+      const theme = localStorage.getItem(KEY);
+      return order.includes(theme) ? theme : "auto";
+    } catch {
+      return "auto"; // Storage is blocked: the system's preference it is.
+    }
+  }
+
+  function apply(theme) {
+    if (theme === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    document.dispatchEvent(new Event("themechange"));
+  }
+
+  let theme = stored();
+  apply(theme);
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    if (!button) return;
+    const label = () => {
+      button.textContent = LABELS[theme];
+      button.title = `Theme: ${theme}`;
+    };
+    label();
+    button.addEventListener("click", () => {
+      theme = order[(order.indexOf(theme) + 1) % order.length];
+      try {
+        localStorage.setItem(KEY, theme);
+      } catch {
+        // Not stored: it holds until the page is left.
+      }
+      apply(theme);
+      label();
+    });
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(theme));
+})();

@@ -1,0 +1,18 @@
+"""Pages of the dashboard."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard import overview as page
+
+
+@never_cache
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    return render(request, "dashboard/overview.html", {**page.context(now), "now": now})

@@ -1,0 +1,223 @@
+"""Starts child processes, restarts those that die, and leaves none behind.
+
+One thread does it all: Linux ties the death signal to the thread that started the child, and a fork is only
+safe where there is no other thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import IO, Any, Self
+
+FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
+GRACE_S = 15.0
+POLL_S = 0.2
+LONGEST_LINE = 64 * 1024
+PR_SET_PDEATHSIG = 1
+STDOUT = 1
+
+# Loaded before any fork: between fork and exec nothing but system calls is safe.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    runs_once: bool = False
+    exit_code: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    delay: float = FIRST_DELAY_S
+    due_at: float | None = None
+    unfinished: bytes = b""
+
+    def spawn(self) -> None:
+        self.started_at, self.due_at, self.exit_code = time.monotonic(), None, None
+        self.process = subprocess.Popen(  # noqa: S603 - our own commands
+            self.command,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A session of its own: Ctrl-C reaches only the supervisor, and the whole group can be killed at once.
+            start_new_session=True,
+            preexec_fn=partial(_die_with, os.getpid()),
+            bufsize=0,
+        )
+        os.set_blocking(self.pipe.fileno(), False)
+
+    @property
+    def pipe(self) -> IO[bytes]:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def kill(self) -> None:
+        """Kill the process and whatever it started."""
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def plan_restart(self) -> float:
+        """Return the seconds to wait, doubling with each short life."""
+        now = time.monotonic()
+        if now - self.started_at >= SETTLED_S:
+            self.delay = FIRST_DELAY_S
+        wait, self.delay = self.delay, min(self.delay * 2, LONGEST_DELAY_S)
+        self.due_at = now + wait
+        return wait
+
+
+class Supervisor:
+    """Looks after its children inside a `with` block; leaving it stops them, the last started first."""
+
+    def __init__(self, *, exit_with_parent: bool = False) -> None:
+        self._children: list[Child] = []
+        self._pipes = selectors.DefaultSelector()
+        self._parent = os.getppid() if exit_with_parent else None
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._is_stopping = False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopping = True
+        for child in reversed(self._children):
+            self._stop(child)
+        self._pipes.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def start(self, child: Child) -> None:
+        if self._is_stopping:
+            return
+        self._children.append(child)
+        self._spawn(child)
+
+    def run(self, until: Callable[[], bool] = lambda: False, *, timeout: float = float("inf")) -> bool:
+        """Look after the children until `until` holds; return False when asked to stop or out of time."""
+        deadline = time.monotonic() + timeout
+        while not self._is_stopping and time.monotonic() < deadline:
+            if until():
+                return True
+            self._turn()
+            for child in self._children:
+                self._restart_when_due(child)
+            if self._parent not in {None, os.getppid()}:
+                self._is_stopping = True
+        return False
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopping
+
+    def say(self, *lines: str) -> None:
+        for line in lines:
+            self._write("julaba", line.encode())
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._is_stopping and number == signal.SIGINT:
+            for child in self._children:
+                child.kill()
+            raise KeyboardInterrupt
+        self._is_stopping = True
+
+    def _spawn(self, child: Child) -> None:
+        try:
+            child.spawn()
+        except OSError as error:
+            self.say(f"{child.name} cannot start ({error}); trying again in {child.plan_restart():.0f} s")
+        else:
+            self._pipes.register(child.pipe, selectors.EVENT_READ, child)
+
+    def _restart_when_due(self, child: Child) -> None:
+        if child.due_at is not None and child.due_at <= time.monotonic():
+            self._spawn(child)
+
+    def _stop(self, child: Child) -> None:
+        if child.process is None:
+            return
+        child.process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        while child.exit_code is None and time.monotonic() < deadline:
+            self._turn()
+        if child.exit_code is None:
+            self.say(f"{child.name} did not stop within {GRACE_S:.0f} s and is killed")
+            child.kill()
+        while child.exit_code is None:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Pass on what the children wrote, and bury those that died."""
+        for key, _ in self._pipes.select(POLL_S):
+            self._pass_on(key.data)
+        for child in self._children:
+            if child.process and child.process.poll() is not None:
+                self._bury(child, child.process)
+
+    def _pass_on(self, child: Child) -> bool:
+        """Write out the whole lines that wait in the child's pipe; return False when it is empty."""
+        try:
+            chunk = os.read(child.pipe.fileno(), LONGEST_LINE)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self._forget(child.pipe)
+        *lines, child.unfinished = (child.unfinished + chunk).split(b"\n")
+        if len(child.unfinished) >= LONGEST_LINE:
+            lines, child.unfinished = [*lines, child.unfinished], b""
+        for line in lines:
+            self._write(child.name, line)
+        return bool(chunk)
+
+    def _forget(self, pipe: IO[bytes]) -> None:
+        with contextlib.suppress(KeyError):  # it was closed before its process died
+            self._pipes.unregister(pipe)
+
+    def _bury(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+        child.kill()  # what it started and left behind
+        while self._pass_on(child):  # its last words
+            pass
+        self._forget(child.pipe)
+        if child.unfinished:
+            self._write(child.name, child.unfinished)
+        child.pipe.close()
+        child.process, child.exit_code, child.unfinished = None, process.returncode, b""
+        if not (child.runs_once or self._is_stopping):
+            wait = child.plan_restart()
+            self.say(f"{child.name} ended with exit code {process.returncode}; starting it again in {wait:.0f} s")
+
+    def _write(self, name: str, line: bytes) -> None:
+        rest = f"{name:<7} | ".encode() + line + b"\n"
+        try:
+            while rest:
+                rest = rest[os.write(STDOUT, rest) :]
+        except OSError:  # whoever read it has gone, and with it the wish that this runs
+            self._is_stopping = True
+
+
+def _die_with(supervisor: int) -> None:
+    """Ask Linux to end this process when the supervisor dies, however it dies."""
+    if _libc is None:
+        return
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != supervisor:  # it died before we could ask
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,201 @@
+"""A venue of our own for paper money: its orders, fills, positions and cash are rows, so it survives a restart.
+
+It fills market orders at the market's price worsened by slippage, or at the level the fill model names;
+it honours resting stops bar by bar, and charges fees. The same order protocol runs over it as over a real venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from trading.core import timeframes
+from trading.core.decision import market_fill
+from trading.core.ports import (
+    FillReport,
+    MarketData,
+    OrderKind,
+    OrderRejected,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    ReportStatus,
+)
+from trading.core.slippage import Slippage
+from trading.core.types import Market
+from trading.models import PaperAccount, PaperFill, PaperOrder, PaperPosition
+from trading.models.fields import stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperBroker:
+    """The paper venue. `timeframe` is the length of the bars that it matches resting stops with."""
+
+    market_data: MarketData
+    timeframe: str
+    slippage: Slippage
+    initial_balance: Decimal
+    mode: str = "paper"
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        """Place an order. A client id that is known already gets its first order back, as at most venues."""
+        with transaction.atomic():
+            self._account()
+            known = PaperOrder.objects.filter(client_id=request.client_id).first()
+            if known is not None:
+                return _report(known)
+            quantity = self._accepted_quantity(request)
+            order = PaperOrder.objects.create(
+                client_id=request.client_id,
+                symbol=request.symbol,
+                side=request.side,
+                kind=request.kind,
+                quantity=quantity,
+                trigger=request.trigger,
+                reduce_only=request.reduce_only,
+                status=ReportStatus.OPEN,
+                placed_at=request.at,
+                matched_at=timeframes.bar_open(request.at, self.timeframe),
+            )
+            if request.kind == OrderKind.MARKET:
+                price = request.level if request.level is not None else self._market_price(request)
+                self._fill(order, price, request.at)
+            return _report(order)
+
+    def find(self, client_id: str, *, now: datetime) -> OrderReport | None:
+        self._match(now)
+        order = PaperOrder.objects.filter(client_id=client_id).first()
+        return _report(order) if order else None
+
+    def cancel(self, client_id: str, *, now: datetime) -> OrderReport:
+        self._match(now)
+        with transaction.atomic():
+            PaperOrder.objects.filter(client_id=client_id, status=ReportStatus.OPEN).update(
+                status=ReportStatus.CANCELED
+            )
+            order = PaperOrder.objects.filter(client_id=client_id).first()
+        if order is None:
+            raise OrderRejected(f"no order {client_id}")
+        return _report(order)
+
+    def open_orders(self, *, now: datetime) -> Sequence[OrderReport]:
+        return [_report(order) for order in self._match(now)]
+
+    def balance(self) -> Decimal:
+        return self._account().balance
+
+    def _account(self) -> PaperAccount:
+        return PaperAccount.objects.get_or_create(pk=1, defaults={"balance": self.initial_balance})[0]
+
+    def _accepted_quantity(self, request: OrderRequest) -> Decimal:
+        market = self._market(request.symbol)
+        if request.quantity <= 0 or market.quantity(request.quantity) != request.quantity:
+            raise OrderRejected(f"quantity {request.quantity} is not on the lot grid of {market.quantity_step}")
+        if not request.reduce_only:
+            return request.quantity
+        position = PaperPosition.objects.filter(symbol=request.symbol).first()
+        held = -request.side.sign * (position.quantity if position else Decimal(0))
+        if held <= 0:
+            raise OrderRejected(f"nothing to reduce in {request.symbol}")
+        return min(request.quantity, held)
+
+    def _market(self, symbol: str) -> Market:
+        try:
+            return self.market_data.markets()[symbol]
+        except KeyError:
+            raise OrderRejected(f"unknown symbol {symbol}") from None
+
+    def _market_price(self, request: OrderRequest) -> Decimal:
+        ticker = self.market_data.tickers([request.symbol], now=request.at).get(request.symbol)
+        if ticker is None:
+            raise OrderRejected(f"no price for {request.symbol}")
+        fraction = self.slippage.of(request.symbol, request.at)
+        return market_fill(
+            ticker.price, sign=request.side.sign, slippage=fraction, market=self._market(request.symbol)
+        )
+
+    def _match(self, now: datetime) -> list[PaperOrder]:
+        """Release every resting stop that a closed bar, or the price now, has reached; return what still rests."""
+        resting = []
+        for order in PaperOrder.objects.filter(status=ReportStatus.OPEN).order_by("pk"):
+            hit = self._reached(order, now)
+            if hit is None:
+                resting.append(order)
+            with transaction.atomic():
+                # The row is claimed by its old state, so two processes never fill one order twice.
+                untouched = PaperOrder.objects.filter(
+                    pk=order.pk, status=ReportStatus.OPEN, matched_at=order.matched_at
+                )
+                newest = timeframes.bar_open(now, self.timeframe)
+                if (hit or newest > order.matched_at) and untouched.update(matched_at=newest) and hit:
+                    self._fill(order, *hit)
+        return resting
+
+    def _reached(self, order: PaperOrder, now: datetime) -> tuple[Decimal, datetime] | None:
+        """Return (price, time) at which a stop was released: at its trigger, or at the open beyond it."""
+        assert order.trigger is not None
+        sign, trigger = OrderSide(order.side).sign, float(order.trigger)
+        market = self._market(order.symbol)
+        span = timeframes.length(self.timeframe)
+        bars = max(0, (timeframes.bar_open(now, self.timeframe) - order.matched_at) // span)
+        if bars:
+            candles = self.market_data.candles(order.symbol, self.timeframe, now=now, limit=bars)
+            for index in range(len(candles)):
+                worst = candles.high[index] if sign > 0 else candles.low[index]
+                if candles.opened_at(index) >= order.matched_at and sign * (worst - trigger) >= 0:
+                    opened = float(candles.open[index])
+                    price = opened if sign * (opened - trigger) >= 0 else trigger
+                    return market.price(price), candles.closed_at(index)
+        ticker = self.market_data.tickers([order.symbol], now=now).get(order.symbol)
+        if ticker is not None and sign * (ticker.price - trigger) >= 0:
+            return market.price(ticker.price), now
+        return None
+
+    def _fill(self, order: PaperOrder, price: Decimal, at: datetime) -> None:
+        account = self._account()
+        position, _ = PaperPosition.objects.get_or_create(symbol=order.symbol)
+        signed = OrderSide(order.side).sign * order.quantity
+        fee = stored(order.quantity * price * self._market(order.symbol).fee_rate)
+        account.balance += _add(position, signed, price) - fee
+        position.save(update_fields=["quantity", "price"])
+        account.save(update_fields=["balance"])
+        PaperFill.objects.create(order=order, quantity=order.quantity, price=price, fee=fee, at=at)
+        order.status = ReportStatus.FILLED
+        order.save(update_fields=["status"])
+
+
+def _add(position: PaperPosition, signed: Decimal, price: Decimal) -> Decimal:
+    """Add a fill to a net position and return the PnL it realised, in quote."""
+    if position.quantity * signed >= 0:
+        total = position.quantity + signed
+        position.price = stored((position.price * position.quantity + price * signed) / total)
+        position.quantity = total
+        return Decimal(0)
+    # Orders that reduce are clamped to the position, so a fill never turns it around.
+    realised = stored((position.price - price) * signed)
+    position.quantity += signed
+    return realised
+
+
+def _report(order: PaperOrder) -> OrderReport:
+    fills = tuple(
+        FillReport(
+            venue_fill_id=f"paper-{fill.pk}",
+            client_id=order.client_id,
+            quantity=fill.quantity,
+            price=fill.price,
+            fee=fill.fee,
+            at=fill.at,
+        )
+        for fill in order.fills.order_by("pk")
+    )
+    return OrderReport(
+        client_id=order.client_id,
+        venue_order_id=f"paper-{order.pk}",
+        status=ReportStatus(order.status),
+        fills=fills,
+    )

@@ -1,0 +1,105 @@
+"""The account as numbers: marked to the market each tick, and as the guards see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from trading.core.guards import Account
+from trading.core.sizing import Record
+from trading.models import (
+    ACTIVE,
+    Bot,
+    DayOpening,
+    EquityPoint,
+    LastPrice,
+    Trade,
+    TradeStatus,
+    TradingState,
+)
+from trading.models.fields import stored
+from trading.services.context import Context
+
+
+def mark(bot: Bot, trades: Iterable[Trade], context: Context) -> None:
+    """Write equity at the prices now, its peak, the day's opening, the minute's point and the last prices.
+
+    `trades` are those that were open when the tick began; the ones it closed count no more.
+    """
+    previous = bot.last_tick_at
+    unrealised = Decimal(0)
+    for trade in trades:
+        price = _price(trade, context)
+        unrealised += trade.sign * (price - trade.entry_price) * trade.remaining
+    bot.equity = stored(bot.balance + unrealised)
+    bot.peak_equity = max(bot.peak_equity, bot.equity)
+    bot.last_tick_at = context.now
+    bot.data_at = max((ticker.at for ticker in context.tickers.values()), default=bot.data_at)
+    # The balance belongs to the ledger and is left alone here.
+    bot.save(update_fields=["equity", "peak_equity", "last_tick_at", "data_at"])
+    minute = context.now.replace(second=0, microsecond=0)
+    if previous is None or previous < minute:
+        point = EquityPoint(at=minute, equity=bot.equity, balance=bot.balance)
+        EquityPoint.objects.bulk_create([point], ignore_conflicts=True)
+    if previous is None or previous.date() < context.now.date():
+        opening = DayOpening(date=context.now.date(), equity=bot.equity)
+        DayOpening.objects.bulk_create([opening], ignore_conflicts=True)
+    LastPrice.objects.bulk_create(
+        [LastPrice(symbol=t.symbol, price=t.price, at=t.at) for t in context.tickers.values()],
+        update_conflicts=True,
+        unique_fields=["symbol"],
+        update_fields=["price", "at"],
+    )
+
+
+def snapshot(bot: Bot, context: Context) -> Account:
+    """Return the account as it stands now, for guards and sizing."""
+    trades = list(Trade.objects.filter(status__in=ACTIVE))
+    today = context.now.date()
+    return Account(
+        now=context.now,
+        accepts_entries=bot.trading_state == TradingState.ACTIVE,
+        equity=bot.equity,
+        peak_equity=bot.peak_equity,
+        day_opening=_opening(today, bot),
+        week_opening=_opening(today - timedelta(days=today.weekday()), bot),
+        open_symbols=frozenset(trade.symbol for trade in trades),
+        open_risk=sum((_risk(trade, context) for trade in trades), Decimal(0)),
+        open_notional=sum((_size(trade) * _price(trade, context) for trade in trades), Decimal(0)),
+        last_loss_at=bot.last_loss_at,
+        record=Record(
+            losses_in_row=bot.losses_in_row,
+            wins_in_row=bot.wins_in_row,
+            returns=_returns(context),
+        ),
+    )
+
+
+def _opening(since: date, bot: Bot) -> Decimal:
+    """Return the first opening equity on or after a date: a new account has no Monday yet."""
+    row = DayOpening.objects.filter(date__gte=since).order_by("date").first()
+    return row.equity if row else bot.equity
+
+
+def _returns(context: Context) -> list[float]:
+    closed = Trade.objects.filter(status=TradeStatus.CLOSED).order_by("-closed_at", "-pk")
+    return [float(trade.pnl / trade.equity_at_entry) for trade in closed[: context.params.kelly_window]][::-1]
+
+
+def _size(trade: Trade) -> Decimal:
+    return trade.remaining if trade.status == TradeStatus.OPEN else trade.planned_quantity
+
+
+def _risk(trade: Trade, context: Context) -> Decimal:
+    """Return what the trade still loses at its stop, fees of the exit included; a stop in profit risks nothing."""
+    entry = trade.entry_price or trade.planned_entry
+    stop = Decimal(str(trade.stop))
+    loss = trade.sign * (entry - stop) + context.markets[trade.symbol].fee_rate * (entry + stop)
+    return max(Decimal(0), loss * _size(trade))
+
+
+def _price(trade: Trade, context: Context) -> Decimal:
+    """Return the price now; where there is none, the last one a position is known to have had: its entry."""
+    ticker = context.tickers.get(trade.symbol)
+    return Decimal(str(ticker.price)) if ticker else trade.entry_price or trade.planned_entry
