@@ -38,6 +38,7 @@ class Figure:
     tone: str = ""
     delta: Signed | None = None
     note: str = ""
+    hint: str = ""
     used: int | None = None
 
 
@@ -237,9 +238,10 @@ def _equity(bot: Bot, quote: str) -> Figure:
 
 def _today(bot: Bot, opening: DayOpening | None, params: Params) -> Figure:
     made = today(bot, opening)
-    limit = f"entries stop at {formats.percent(-params.daily_loss)}"
+    limit = f"limit {formats.percent(-params.daily_loss)}"
+    hint = "Beyond the limit nothing is entered until 00:00 UTC."
     if made is None:
-        return Figure(key="today", label="Today's PnL", value=NOTHING, note=limit)
+        return Figure(key="today", label="Today's PnL", value=NOTHING, note=limit, hint=hint)
     value, fraction = made
     return Figure(
         key="today",
@@ -248,6 +250,7 @@ def _today(bot: Bot, opening: DayOpening | None, params: Params) -> Figure:
         tone=value.tone,
         delta=formats.signed_percent(fraction),
         note=limit,
+        hint=hint,
         used=_used(-fraction, params.daily_loss),
     )
 
@@ -259,7 +262,8 @@ def _open_risk(bot: Bot, params: Params, trades: Sequence[OpenTrade]) -> Figure:
         key="risk",
         label="Open risk",
         value=formats.percent(fraction),
-        note=f"entries stop at {formats.percent(params.max_open_risk)}",
+        note=f"limit {formats.percent(params.max_open_risk)} of equity",
+        hint="What is lost if every position leaves at its stop; beyond the limit nothing is entered.",
         used=_used(fraction, params.max_open_risk),
     )
 

@@ -1,12 +1,17 @@
 """Addresses of the dashboard; everything but the log-in asks for a user (LoginRequiredMiddleware)."""
 
 from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.templatetags.static import static
 from django.urls import path, reverse_lazy
+from django.views.generic import RedirectView
 
 from dashboard import views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    # Browsers ask for it on the admin's pages, which name no icon.
+    path("favicon.ico", login_not_required(RedirectView.as_view(url=static("dashboard/icon.svg")))),
     path(
         "login/",
         auth.LoginView.as_view(template_name="dashboard/login.html", redirect_authenticated_user=True),
@@ -15,9 +20,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path(
         "password/",
-        auth.PasswordChangeView.as_view(
-            template_name="dashboard/password.html", success_url=reverse_lazy("overview")
-        ),
+        auth.PasswordChangeView.as_view(template_name="dashboard/password.html", success_url=reverse_lazy("overview")),
         name="password",
     ),
 ]

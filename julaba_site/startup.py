@@ -59,8 +59,10 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            other = port + 1 if port < 65535 else port - 1
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had on {host} ({error.strerror})"
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                raise StartupError(f"JULABA_HOST {host} is no address of this machine ({error.strerror})") from error
+            reason = "is in use" if error.errno == errno.EADDRINUSE else "needs more rights than you have"
+            other = 8000 if port < 1024 else port + 1 if port < 65535 else port - 1
             raise StartupError(f"port {port} {reason}: choose another, such as PORT={other} make run") from error
 
 

@@ -33,12 +33,16 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how."""
+    """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how.
+
+    It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     runs_once: bool = False
+    orphan_signal: signal.Signals = signal.SIGTERM
     exit_code: int | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -56,7 +60,7 @@ class Child:
             stderr=subprocess.STDOUT,
             # A session of its own: Ctrl-C reaches only the supervisor, and the whole group can be killed at once.
             start_new_session=True,
-            preexec_fn=partial(_die_with, os.getpid()),
+            preexec_fn=partial(_die_with, os.getpid(), self.orphan_signal),
             bufsize=0,
         )
         os.set_blocking(self.pipe.fileno(), False)
@@ -214,10 +218,10 @@ class Supervisor:
             self._is_stopping = True
 
 
-def _die_with(supervisor: int) -> None:
-    """Ask Linux to end this process when the supervisor dies, however it dies."""
+def _die_with(supervisor: int, number: signal.Signals) -> None:
+    """Ask Linux to send this process a signal when the supervisor dies, however it dies."""
     if _libc is None:
         return
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != supervisor:  # it died before we could ask
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)

@@ -138,12 +138,14 @@ def event(at: datetime, text: str, kind: str = "note") -> Event:
 
 def equity(now: datetime, *, days: float, minutes: int = 15) -> None:
     """Make a curve that wanders from 10,000 to about 10,250 and ends now."""
-    last = now.replace(second=0, microsecond=0)
+    last = now.replace(minute=now.minute // minutes * minutes, second=0, microsecond=0)
     points = int(days * 1440 / minutes)
     EquityPoint.objects.bulk_create(
         EquityPoint(
             at=last - timedelta(minutes=minutes * (points - n)),
-            equity=Decimal(round(10_000 + 250 * n / points + 60 * math.sin(n / 37) + 25 * math.sin(n / 7), 2)),
+            equity=Decimal(
+                round(10_000 + 250 * n / points + (1 - n / points) * (60 * math.sin(n / 37) + 25 * math.sin(n / 7)), 2)
+            ),
             balance=Decimal(10_000),
         )
         for n in range(points + 1)
@@ -188,7 +190,7 @@ def overview(now: datetime) -> None:
         ("TIA/USDT", "5.62", "5.51", "stop", 45),
     )  # fmt: skip
     for symbol, entry, exit, reason, age in outcomes:
-        size, risk = str(round(700 / float(entry), 3)), str(float(entry) * 0.012)
+        size, risk = str(round(700 / float(entry), 3)), str(float(entry) * 0.02)
         closed_trade(
             now - age * hours, symbol=symbol, entry=entry, exit=exit, quantity=size, risk=risk, exit_reason=reason
         )

@@ -53,15 +53,19 @@ class OpenTrade:
 
     @property
     def loss_at_stop(self) -> Decimal:
-        """Return what the open rest would still lose at its stop, exit fee included, in quote.
+        """Return what the trade would lose if all that is open left at its stop, fees included, in quote.
 
-        The fee rate is what this trade has paid so far on what it has turned over.
+        The fee rate is what the trade has paid so far on what it has turned over; the guards ask the venue.
         """
         trade, stop = self.trade, Decimal(str(self.trade.stop))
+        is_opening = trade.status == TradeStatus.OPENING
+        size, entry = (
+            (trade.planned_quantity, trade.planned_entry) if is_opening else (trade.remaining, trade.entry_price)
+        )
         sold = trade.entry_price * (trade.quantity - trade.remaining) + trade.sign * trade.gross_pnl
         turnover = trade.entry_price * trade.quantity + sold
         fee_rate = trade.fees / turnover if turnover > 0 else Decimal(0)
-        return max(Decimal(0), (trade.sign * (trade.entry_price - stop) + fee_rate * stop) * trade.remaining)
+        return max(Decimal(0), (trade.sign * (entry - stop) + fee_rate * (entry + stop)) * size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from trading.adapters.candle_store import CandleStore
+from trading.adapters.simulated_market import SimulatedMarket
 from trading.adapters.stored_market import StoredMarket
 from trading.core import strategies
 from trading.core.candles import Candles
@@ -30,6 +31,11 @@ def market_data() -> MarketData:
     """Return the source of prices that MARKET_DATA names."""
     made: MarketData = import_string(settings.MARKET_DATA)(seed=settings.SIMULATION_SEED)
     return made
+
+
+def is_simulated() -> bool:
+    """Return whether prices come from the simulated market, which needs no network and has any past."""
+    return isinstance(market_data(), SimulatedMarket)
 
 
 def ports(params: Params) -> Ports:

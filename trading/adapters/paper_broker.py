@@ -114,9 +114,7 @@ class PaperBroker:
         if ticker is None:
             raise OrderRejected(f"no price for {request.symbol}")
         fraction = self.slippage.of(request.symbol, request.at)
-        return market_fill(
-            ticker.price, sign=request.side.sign, slippage=fraction, market=self._market(request.symbol)
-        )
+        return market_fill(ticker.price, sign=request.side.sign, slippage=fraction, market=self._market(request.symbol))
 
     def _match(self, now: datetime) -> list[PaperOrder]:
         """Release every resting stop that a closed bar, or the price now, has reached; return what still rests."""

@@ -82,9 +82,7 @@ def decide(
     """Return the plan for a setup at the market's `price`, seen at `price_at`, or the first reason against it."""
     bar = timeframes.length(setup.timeframe)
     verdicts = (
-        *guards.freshness(
-            now=account.now, closed_at=setup.bar_at + bar, price_at=price_at, bar=bar, params=params
-        ),
+        *guards.freshness(now=account.now, closed_at=setup.bar_at + bar, price_at=price_at, bar=bar, params=params),
         *filter_verdicts,
         *guards.evaluate(account, params, setup.symbol),
         *_market_verdicts(setup, market),
@@ -133,9 +131,7 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
     )
     if quantity <= 0:
         return None
-    rules = position.exit_rules(
-        side=setup.side, entry=float(entry), stop=float(stop), params=params, market=market
-    )
+    rules = position.exit_rules(side=setup.side, entry=float(entry), stop=float(stop), params=params, market=market)
     return Plan(
         symbol=setup.symbol,
         side=setup.side,

@@ -91,7 +91,9 @@ def evaluate(account: Account, params: Params, symbol: str) -> tuple[Verdict, ..
     return tuple(guard(account, params, symbol) for guard in GUARDS)
 
 
-def freshness(*, now: datetime, closed_at: datetime, price_at: datetime, bar: timedelta, params: Params) -> tuple[Verdict, ...]:
+def freshness(
+    *, now: datetime, closed_at: datetime, price_at: datetime, bar: timedelta, params: Params
+) -> tuple[Verdict, ...]:
     """Return whether the setup (its bar closed at `closed_at`) and the price are recent enough to enter on."""
     age, price_age = (now - closed_at) / bar, (now - price_at).total_seconds()
     bars, seconds = params.entry_deadline, params.price_age

@@ -53,7 +53,8 @@ class Spec:
         return self._within(_number(value, self.kind))
 
     def _within(self, value: float) -> float:
-        assert self.low is not None and self.high is not None
+        assert self.low is not None
+        assert self.high is not None
         if not self.low <= value <= self.high:
             raise ValueError(f"{value:g} is outside {self.range_text}")
         return value

@@ -16,7 +16,8 @@ from trading.core.timeframes import MILLISECONDS
 from trading.core.types import Regime
 
 DEFAULT_PAIRS = tuple(
-    f"{base}/USDT" for base in "BTC ETH SOL LINK AVAX ARB SUI APT OP NEAR INJ TIA SEI WLD".split()
+    f"{base}/USDT"
+    for base in ["BTC", "ETH", "SOL", "LINK", "AVAX", "ARB", "SUI", "APT", "OP", "NEAR", "INJ", "TIA", "SEI", "WLD"]
 )
 
 
@@ -89,7 +90,9 @@ class Params:
     cost_multiple: float = number(1.5, 0, 20, "times", "Filters", "First target must be worth so many round trips.")
 
     # Risk
-    risk_fraction: float = number(0.02, 0.001, 0.10, "of equity", "Risk", "Lost at the stop, before multipliers.", risk=True)
+    risk_fraction: float = number(
+        0.02, 0.001, 0.10, "of equity", "Risk", "Lost at the stop, before multipliers.", risk=True
+    )
     risk_floor: float = number(0.002, 0.0001, 0.10, "of equity", "Risk", "Least risk after multipliers.", risk=True)
     risk_ceiling: float = number(0.03, 0.001, 0.10, "of equity", "Risk", "Most risk after multipliers.", risk=True)
     volatile_atr: float = number(0.05, 0.001, 1.0, "of price", "Risk", "ATR above this lowers risk.", risk=True)
@@ -100,17 +103,23 @@ class Params:
     winning_factor: float = number(1.5, 1.0, 3.0, "times", "Risk", "Multiplier in a winning streak.", risk=True)
     drawdown_reduced: float = number(0.05, 0.0, 1.0, "of peak", "Risk", "Drawdown: reduced from here on.", risk=True)
     drawdown_cautious: float = number(0.10, 0.0, 1.0, "of peak", "Risk", "Drawdown: cautious from here on.", risk=True)
-    drawdown_emergency: float = number(0.20, 0.0, 1.0, "of peak", "Risk", "Drawdown: emergency from here on.", risk=True)
+    drawdown_emergency: float = number(
+        0.20, 0.0, 1.0, "of peak", "Risk", "Drawdown: emergency from here on.", risk=True
+    )
     drawdown_reduced_factor: float = number(0.75, 0.0, 1.0, "times", "Risk", "Multiplier when reduced.", risk=True)
     drawdown_cautious_factor: float = number(0.5, 0.0, 1.0, "times", "Risk", "Multiplier when cautious.", risk=True)
     drawdown_emergency_factor: float = number(0.25, 0.0, 1.0, "times", "Risk", "Multiplier in an emergency.", risk=True)
     kelly: bool = switch(True, "Risk", "Cap risk at a part of the Kelly fraction of recent trades.", risk=True)
-    kelly_scale: float = number(0.5, 0.05, 1.0, "times", "Risk", "Part of the Kelly fraction that caps risk.", risk=True)
+    kelly_scale: float = number(
+        0.5, 0.05, 1.0, "times", "Risk", "Part of the Kelly fraction that caps risk.", risk=True
+    )
     kelly_window: int = whole(50, 10, 500, "trades", "Risk", "Closed trades the Kelly fraction looks at.", risk=True)
     kelly_min_trades: int = whole(10, 5, 500, "trades", "Risk", "No Kelly cap before so many closed trades.", risk=True)
     kelly_low: float = number(0.005, 0.0001, 0.10, "of equity", "Risk", "Least value of the Kelly cap.", risk=True)
     kelly_high: float = number(0.04, 0.0001, 0.20, "of equity", "Risk", "Most value of the Kelly cap.", risk=True)
-    max_leverage: float = number(3.0, 0.1, 10.0, "times equity", "Risk", "Notional of all positions together.", risk=True)
+    max_leverage: float = number(
+        3.0, 0.1, 10.0, "times equity", "Risk", "Notional of all positions together.", risk=True
+    )
 
     # Exits
     stop_atr: float = number(2.0, 0.2, 10.0, "ATR", "Exits", "Distance from entry to stop; it is 1 R.", risk=True)
@@ -128,8 +137,12 @@ class Params:
     # Limits
     max_open_trades: int = whole(3, 1, 50, "trades", "Limits", "Most trades open at once.", risk=True)
     max_open_risk: float = number(0.06, 0.001, 0.5, "of equity", "Limits", "Most equity at risk at once.", risk=True)
-    daily_loss: float = number(0.05, 0.001, 1.0, "of equity", "Limits", "No entry until 00:00 UTC after this loss.", risk=True)
-    weekly_loss: float = number(0.10, 0.001, 1.0, "of equity", "Limits", "No entry until Monday after this loss.", risk=True)
+    daily_loss: float = number(
+        0.05, 0.001, 1.0, "of equity", "Limits", "No entry until 00:00 UTC after this loss.", risk=True
+    )
+    weekly_loss: float = number(
+        0.10, 0.001, 1.0, "of equity", "Limits", "No entry until Monday after this loss.", risk=True
+    )
     cooldown_losses: int = whole(2, 1, 20, "trades", "Limits", "Losses in a row that start the cool-down.", risk=True)
     cooldown_minutes: int = whole(30, 0, 10_080, "minutes", "Limits", "Length of the cool-down.", risk=True)
 
@@ -166,18 +179,28 @@ def _contradictions(p: Params) -> dict[str, str]:
         ("fast_sma", p.fast_sma < p.slow_sma, "must be shorter than slow_sma"),
         ("macd_fast", p.macd_fast < p.macd_slow, "must be shorter than macd_slow"),
         ("volatility_short", p.volatility_short < p.volatility_long, "must be shorter than volatility_long"),
-        ("adx_weak", p.adx_weak <= p.adx_trend <= p.adx_strong, "must not be above adx_trend, nor that above adx_strong"),
+        (
+            "adx_weak",
+            p.adx_weak <= p.adx_trend <= p.adx_strong,
+            "must not be above adx_trend, nor that above adx_strong",
+        ),
         ("hurst_choppy", p.hurst_choppy < p.hurst_strong, "must be below hurst_strong"),
         ("adx_danger_low", p.adx_danger_low < p.adx_danger_high, "must be below adx_danger_high"),
         ("session_one_start", p.session_one_start <= p.session_one_end, "must not be after session_one_end"),
         ("session_two_start", p.session_two_start <= p.session_two_end, "must not be after session_two_end"),
         ("target_one_r", p.target_one_r < p.target_two_r < p.target_three_r, "targets must lie one beyond the other"),
-        ("target_one_fraction", p.target_one_fraction + p.target_two_fraction <= 1.0,
-         "together with target_two_fraction must not be above 1"),
+        (
+            "target_one_fraction",
+            p.target_one_fraction + p.target_two_fraction <= 1.0,
+            "together with target_two_fraction must not be above 1",
+        ),
         ("risk_floor", p.risk_floor <= p.risk_ceiling, "must not be above risk_ceiling"),
         ("kelly_low", p.kelly_low <= p.kelly_high, "must not be above kelly_high"),
         ("kelly_min_trades", p.kelly_min_trades <= p.kelly_window, "must not be above kelly_window"),
-        ("drawdown_reduced", p.drawdown_reduced <= p.drawdown_cautious <= p.drawdown_emergency,
-         "must not be above drawdown_cautious, nor that above drawdown_emergency"),
+        (
+            "drawdown_reduced",
+            p.drawdown_reduced <= p.drawdown_cautious <= p.drawdown_emergency,
+            "must not be above drawdown_cautious, nor that above drawdown_emergency",
+        ),
     )
     return {name: problem for name, holds, problem in rules if not holds}

@@ -233,4 +233,3 @@ def _after_close(position: Position, rules: ExitRules, high: float, low: float) 
         best,
         position.bars + 1,
     )
-

@@ -39,9 +39,7 @@ def parts(
     }
 
 
-def technical(
-    *, adx: Floats, hurst: Floats, volume_ratio: Floats, rsi: Floats, regime: NDArray[np.int8]
-) -> Floats:
+def technical(*, adx: Floats, hurst: Floats, volume_ratio: Floats, rsi: Floats, regime: NDArray[np.int8]) -> Floats:
     """Return the sum of the parts; NaN where one of them is."""
     columns = parts(adx=adx, hurst=hurst, volume_ratio=volume_ratio, rsi=rsi, regime=regime)
     return np.asarray(np.sum(list(columns.values()), axis=0), dtype=np.float64)

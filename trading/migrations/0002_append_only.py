@@ -25,8 +25,7 @@ def protect(apps, schema_editor):
             name = f"{table}_no_{act.lower()}"
             if vendor == "postgresql":
                 schema_editor.execute(
-                    f"CREATE TRIGGER {name} BEFORE {act} ON {table} "
-                    "FOR EACH ROW EXECUTE FUNCTION julaba_append_only()"
+                    f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION julaba_append_only()"
                 )
             else:
                 schema_editor.execute(

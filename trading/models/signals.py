@@ -39,9 +39,7 @@ class Signal(models.Model):
     code_version = models.CharField(max_length=20)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["symbol", "timeframe", "bar_at"], name="one_decision_per_bar")
-        ]
+        constraints = [models.UniqueConstraint(fields=["symbol", "timeframe", "bar_at"], name="one_decision_per_bar")]
         indexes = [models.Index(fields=["-decided_at"], name="signal_newest")]
 
     def __str__(self) -> str:

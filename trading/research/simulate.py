@@ -75,7 +75,7 @@ def _listing(
         price_step=Decimal(price_step),
         quantity_step=Decimal(quantity_step),
         min_notional=Decimal("5"),
-        fee_rate=Decimal("0.001"),
+        fee_rate=Decimal("0.0004"),
     )
     return _Listing(market=market, start=start, calm=calm, common=common, turnover=turnover)
 

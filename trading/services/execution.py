@@ -20,7 +20,15 @@ from django.db import transaction
 from django.db.models import Max
 
 from trading import events
-from trading.core.ports import OrderKind, OrderRejected, OrderReport, OrderRequest, OrderSide, OutcomeUnknown, ReportStatus
+from trading.core.ports import (
+    OrderKind,
+    OrderRejected,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    OutcomeUnknown,
+    ReportStatus,
+)
 from trading.models import (
     NEVER_FILLED,
     TRANSITIONS,
@@ -33,7 +41,7 @@ from trading.models import (
     Trade,
     TradeStatus,
 )
-from trading.services import ledger, lease
+from trading.services import lease, ledger
 from trading.services.context import Context
 
 logger = logging.getLogger(__name__)
@@ -163,7 +171,9 @@ def _request(order: Order, at: datetime) -> OrderRequest:
 def _cancel_trade(order: Order, note: str, now: datetime) -> None:
     trade = order.trade
     Trade.objects.filter(pk=trade.pk, status=TradeStatus.OPENING).update(status=TradeStatus.CANCELED, closed_at=now)
-    Signal.objects.filter(pk=trade.signal_id).update(status=SignalStatus.EXPIRED, reason=f"entry {order.status}: {note}")
+    Signal.objects.filter(pk=trade.signal_id).update(
+        status=SignalStatus.EXPIRED, reason=f"entry {order.status}: {note}"
+    )
     events.emit(
         "entry_canceled", at=now, symbol=trade.symbol, text=f"{trade.symbol} was not entered: order {order.status}"
     )

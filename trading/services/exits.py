@@ -89,9 +89,7 @@ def _finish(trade: Trade, context: Context) -> None:
     last = trade.orders.filter(role=OrderRole.EXIT).order_by("-number").first()
     reason = last.reason if last is not None else "rest"
     with transaction.atomic():
-        order = execution.record(
-            trade, role=OrderRole.EXIT, reason=reason, quantity=trade.remaining, now=context.now
-        )
+        order = execution.record(trade, role=OrderRole.EXIT, reason=reason, quantity=trade.remaining, now=context.now)
     execution.drive(order, context)
     trade.refresh_from_db()
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from trading.models import LIVE, Order, OrderRole, OrderStatus, Trade, TradeStatus
 from trading.core.position import ExitReason
+from trading.models import LIVE, Order, OrderRole, OrderStatus, Trade, TradeStatus
 from trading.services import execution
 from trading.services.context import Context
 

@@ -84,7 +84,9 @@ def _ask_resting(order: Order, context: Context) -> None:
         logger.warning("order %s is in doubt: %s", order.client_id, doubt)
         return
     if report is None:
-        logger.error("order %s rested at the venue, which now denies it; the trade keeps its local stop", order.client_id)
+        logger.error(
+            "order %s rested at the venue, which now denies it; the trade keeps its local stop", order.client_id
+        )
         return
     execution.settle(order, report, now=context.now)
 

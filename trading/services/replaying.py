@@ -27,10 +27,11 @@ def run(
     if now < start:
         now += span
     count = 0
-    with events.silence():
-        while now <= end:
+    while now <= end:
+        # What is replayed is not news.
+        with events.silence():
             tick.run(ports=ports, now=now, owner=OWNER)
-            on_progress(now)
-            now += span
-            count += 1
+        on_progress(now)
+        now += span
+        count += 1
     return count

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from trading import events
 from trading.core.timeframes import from_ms, to_ms
-from trading.services import accounts, entries, exits, ledger, lease, parameters, reconcile
+from trading.services import accounts, entries, exits, lease, ledger, parameters, reconcile
 from trading.services.context import Context, Ports
 
 SLOT = timedelta(seconds=5)

@@ -2,6 +2,8 @@
 
 const { createChart, CrosshairMode, LineStyle } = window.LightweightCharts;
 
+const DECIMALS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+
 // Resolves a token to the colour it has now; the chart draws on a canvas and knows no custom properties.
 function token(name) {
   const probe = document.createElement("span");
@@ -17,6 +19,7 @@ const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(")", `,
 export function equityChart(container, empty) {
   const chart = createChart(container, {
     autoSize: true,
+    localization: { priceFormatter: (value) => value.toLocaleString("en-US", DECIMALS) },
     handleScroll: false,
     handleScale: false,
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.08 } },

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
 from julaba_site import embedded, env, startup
@@ -41,7 +42,8 @@ class Command(BaseCommand):
             with startup.only_one(settings.JULABA_DATA_DIR):
                 _run()
         except startup.StartupError as error:
-            raise CommandError(str(error), returncode=2) from error
+            self.stderr.write(f"Julaba cannot start: {error}")
+            sys.exit(2)
         except KeyboardInterrupt:  # the second one
             sys.exit(130)
 
@@ -64,8 +66,10 @@ def _run() -> None:
         _prepare(supervisor, origin)
         _start_web(supervisor, host, origin)
         _replay_the_past(supervisor)
-        supervisor.start(Child("trading", [*WORKER, "-Qtrading", "-ntrading@%h"], ENVIRONMENT))
-        supervisor.start(Child("work", [*WORKER, "-Qwork", "-nwork@%h"], ENVIRONMENT))
+        for queue in ("trading", "work"):
+            command = [*WORKER, f"-Q{queue}", f"-n{queue}@%h"]
+            # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
+            supervisor.start(Child(queue, command, ENVIRONMENT, orphan_signal=signal.SIGQUIT))
         supervisor.start(Child("beat", [*CELERY, "beat", "-lWARNING"], ENVIRONMENT))
         supervisor.run()
 

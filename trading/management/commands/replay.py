@@ -31,7 +31,9 @@ class Command(BaseCommand):
 
     def handle(self, *, json: Path, params: Path | None, **options: Any) -> None:
         if not json.parent.is_dir():
-            raise CommandError(f"{json.parent} is not a folder; make it or choose another file for --json", returncode=2)
+            raise CommandError(
+                f"{json.parent} is not a folder; make it or choose another file for --json", returncode=2
+            )
         values = _read_params(params) if params else {}
         try:
             report = wiring.replay(
