@@ -39,7 +39,9 @@ def context(now: datetime) -> dict[str, Any]:
         "figures": presenters.figures(bot, opening, params, selectors.record(), trades) if bot else [],
         "open_rows": [presenters.open_row(trade) for trade in trades],
         "closed_rows": [presenters.closed_row(trade) for trade in selectors.closed_trades(limit=CLOSED)],
-        "decisions": [presenters.decision_row(signal) for signal in selectors.signals(limit=DECISIONS)],
+        "decisions": [
+            presenters.decision_row(signal, signal.verdicts.all()) for signal in selectors.signals(limit=DECISIONS)
+        ],
         "refusals": presenters.refusal_rows(selectors.refusals(since=moment - REFUSED_WITHIN)),
         "events": selectors.events(limit=EVENTS),
         "equity": [(int(point.at.timestamp()), float(point.equity)) for point in selectors.equity_curve()],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from dashboard import formats
-from dashboard.formats import NOTHING, Signed
+from dashboard.formats import NOTHING, TIMES, Signed
 from trading.core.params import Params
 from trading.models import Bot, DayOpening, Mode, Signal, SignalStatus, SignalVerdict, Trade, TradeStatus, TradingState
 from trading.selectors import OpenTrade, Record, Refusals
@@ -197,9 +197,9 @@ def closed_row(trade: Trade) -> ClosedRow:
     )
 
 
-def decision_row(signal: Signal) -> DecisionRow:
+def decision_row(signal: Signal, verdicts: Iterable[SignalVerdict]) -> DecisionRow:
     """Return a decision; its chips begin with what refused."""
-    chips = [_chip(verdict) for verdict in signal.verdicts.all()]
+    chips = [_chip(verdict) for verdict in verdicts]
     outcome, tone = {
         SignalStatus.TAKEN: ("Taken", "taken"),
         SignalStatus.REFUSED: (f"Refused: {signal.reason}", "refused"),
@@ -281,7 +281,7 @@ def _drawdown(bot: Bot, params: Params) -> Figure:
         key="drawdown",
         label="Drawdown from peak",
         value=formats.percent(fall),
-        note=f"risk × {factor:g} {when}",  # noqa: RUF001 a multiplication sign
+        note=f"risk {TIMES} {factor:g} {when}",
         used=_used(fall, limit),
     )
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import http.client
 import os
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import Error, connection
 
@@ -27,30 +24,24 @@ class StartupError(Exception):
     """One sentence: what is wrong, and what to do about it."""
 
 
-@contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the lock of the data directory; it goes with the process, however that ends."""
+def take_lock(data_dir: Path) -> None:
+    """Take the lock of the data directory for as long as this process lives, whatever program it turns into."""
     path = data_dir / "run" / "up.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.set_inheritable(lock, True)  # the supervisor in turn passes nothing on to its children
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StartupError(
+            f"Julaba already runs from {data_dir} (process {path.read_text().strip() or 'unknown'}): "
+            "stop it with Ctrl-C, or start this one with another JULABA_DATA_DIR and PORT"
+        ) from error
     except OSError as error:
         raise StartupError(
             f"JULABA_DATA_DIR {data_dir} cannot be written ({error.strerror}): choose another"
         ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise StartupError(
-                f"Julaba already runs from {data_dir} (process {file.read().strip() or 'unknown'}): "
-                "stop it with Ctrl-C, or start this one with another JULABA_DATA_DIR and PORT"
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+    path.write_text(f"{os.getpid()}\n")
 
 
 def check_port(host: str, port: int) -> None:
@@ -117,36 +108,6 @@ def redis_command(data_dir: Path) -> list[str]:
     return [str(binary), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
-def redis_answers(path: Path) -> bool:
-    try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(1)
-            client.connect(str(path))
-            client.sendall(b"PING\r\n")
-            return client.recv(16).startswith(b"+PONG")
-    except OSError:  # not there yet
-        return False
-
-
-def page_answers(host: str, port: int, *, origin: str) -> bool:
-    """Return whether a stranger who asks for the first page ends on one that is shown, which is the log-in."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked for by the operator
-    page: str | None = "/"
-    for _ in range(3):
-        asking = http.client.HTTPConnection(host, port, timeout=5)
-        try:
-            asking.request("GET", page or "/", headers={"Host": urlsplit(origin).netloc})
-            answer = asking.getresponse()
-        except (OSError, http.client.HTTPException):  # not there yet
-            return False
-        finally:
-            asking.close()
-        if answer.status == 200:
-            return True
-        page = answer.getheader("Location")
-    return False
-
-
 def create_operator() -> str | None:
     """Create the first account, where there is none, and return its password, which is kept nowhere."""
     users = get_user_model().objects
@@ -155,3 +116,10 @@ def create_operator() -> str | None:
     password = "-".join("".join(secrets.choice(_CLEAR_LETTERS) for _ in range(5)) for _ in range(4))
     users.create_superuser(OPERATOR, password=password)
     return password
+
+
+def origin(host: str) -> str:
+    """Return what a browser calls these pages: the first allowed origin that is no pattern."""
+    patterns = ("*", "//.")
+    names = (name for name in settings.ALLOWED_ORIGINS if not any(pattern in name for pattern in patterns))
+    return next(names, f"http://{host}:{settings.PORT}")

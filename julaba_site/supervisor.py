@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import IO, Any, Self
@@ -40,7 +40,6 @@ class Child:
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
     runs_once: bool = False
     orphan_signal: signal.Signals = signal.SIGTERM
     exit_code: int | None = None
@@ -54,7 +53,6 @@ class Child:
         self.started_at, self.due_at, self.exit_code = time.monotonic(), None, None
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
             self.command,
-            env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,12 +86,15 @@ class Child:
 
 
 class Supervisor:
-    """Looks after its children inside a `with` block; leaving it stops them, the last started first."""
+    """Looks after its children inside a `with` block; leaving it stops them, the last started first.
 
-    def __init__(self, *, exit_with_parent: bool = False) -> None:
+    Given its `parent` process, it stops as soon as that has died.
+    """
+
+    def __init__(self, *, parent: int | None = None) -> None:
         self._children: list[Child] = []
         self._pipes = selectors.DefaultSelector()
-        self._parent = os.getppid() if exit_with_parent else None
+        self._parent = parent
         self._handlers: dict[signal.Signals, Any] = {}
         self._is_stopping = False
 

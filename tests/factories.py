@@ -58,8 +58,8 @@ def signal(at: datetime, *, refused_by: str = "", reason: str = "", **columns: A
     values = {
         "symbol": "BTC/USDT",
         "timeframe": "15m",
-        # The bar is part of a unique key, so each signal has its own.
-        "bar_at": at.replace(second=0, microsecond=0) - timedelta(minutes=15 * next(_bars)),
+        # Microseconds make each signal's bar its own, as the unique key wants it.
+        "bar_at": at.replace(minute=at.minute // 15 * 15, second=0, microsecond=next(_bars)) - timedelta(minutes=15),
         "strategy": "trend",
         "side": SideChoice.LONG,
         "status": SignalStatus.REFUSED if refused_by else SignalStatus.TAKEN,

@@ -1,5 +1,7 @@
 """Words and numbers of the overview, from rows that were never saved."""
 
+# ruff: noqa: RUF001 typographic signs are what is tested
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
@@ -64,7 +66,7 @@ def figure(key: str, **given: Any) -> presenters.Figure:
     ("_case", "value", "text", "tone"),
     [
         ("gain", "1234.5", "▲ +1,234.50", "gain"),
-        ("loss", "-0.015", "▼ −0.01", "loss"),  # noqa: RUF001
+        ("loss", "-1.5", "▼ −1.50", "loss"),
         ("zero", "0", "0.00", "flat"),
         ("too small to show is no loss", "-0.001", "0.00", "flat"),
     ],
@@ -81,8 +83,8 @@ def test_money_has_a_sign_and_an_arrow(_case: str, value: str, text: str, tone: 
         (14.2531, "14.253"),
         (0.81234, "0.81234"),
         (0.0000123456, "0.000012346"),
-        (0.0, "–"),  # noqa: RUF001
-        (float("nan"), "–"),  # noqa: RUF001
+        (0.0, "–"),
+        (float("nan"), "–"),
     ],
 )
 def test_a_price_shows_five_digits_and_at_least_cents(value: float, text: str) -> None:
@@ -102,7 +104,7 @@ def test_a_duration_shows_its_two_largest_units(delta: timedelta, text: str) -> 
 
 
 def test_percent_and_quantities_read_plainly() -> None:
-    assert formats.percent(-0.05) == "−5.00%"  # noqa: RUF001
+    assert formats.percent(-0.05) == "−5.00%"
     assert formats.signed_percent(0.0123) == formats.Signed("▲ +1.23%", "gain")
     assert formats.quantity(Decimal("1532.400000000000")) == "1,532.4"
     assert formats.quantity(Decimal("1000")) == "1,000"
@@ -134,8 +136,8 @@ def test_todays_pnl_is_measured_from_the_days_opening() -> None:
 
     shown = figure("today", bot=make_bot(equity=Decimal(975)), opening=opening)
 
-    assert (shown.value, shown.tone) == ("▼ −25.00", "loss")  # noqa: RUF001
-    assert shown.delta == formats.Signed("▼ −2.50%", "loss")  # noqa: RUF001
+    assert (shown.value, shown.tone) == ("▼ −25.00", "loss")
+    assert shown.delta == formats.Signed("▼ −2.50%", "loss")
     assert shown.used == 50  # of the daily loss limit of 5 %
 
 
@@ -165,9 +167,9 @@ def test_a_stop_in_profit_risks_nothing() -> None:
 @pytest.mark.parametrize(
     ("_case", "equity", "value", "note", "used"),
     [
-        ("none", 1000, "0.00%", "risk × 0.75 from 5.00%", 0),  # noqa: RUF001
-        ("between two steps", 930, "7.00%", "risk × 0.5 from 10.00%", 70),  # noqa: RUF001
-        ("beyond the last", 750, "25.00%", "risk × 0.25 now", 100),  # noqa: RUF001
+        ("none", 1000, "0.00%", "risk × 0.75 from 5.00%", 0),
+        ("between two steps", 930, "7.00%", "risk × 0.5 from 10.00%", 70),
+        ("beyond the last", 750, "25.00%", "risk × 0.25 now", 100),
     ],
 )
 def test_drawdown_says_what_happens_next(_case: str, equity: int, value: str, note: str, used: int) -> None:
@@ -238,20 +240,18 @@ def test_a_closed_trade_shows_its_mean_exit_and_r_after_fees() -> None:
 
 
 def make_signal(**columns: Any) -> Signal:
-    signal = Signal(symbol="BTC/USDT", strategy="trend", regime="weak_trend", score=61.4, **columns)
-    verdicts = [
-        SignalVerdict(position=0, name="score", passed=True, reason="score 61.40, needs 30.00"),
-        SignalVerdict(position=1, name="volume_ratio", passed=False, reason="volume ratio 0.62, needs 0.90"),
-        SignalVerdict(position=2, name="trading_state", passed=True, reason="active"),
-        SignalVerdict(position=3, name="cool_down", passed=True, reason="no cool-down"),
-    ]
-    signal._prefetched_objects_cache = {"verdicts": Signal.verdicts.rel.related_model.objects.none()}
-    signal._prefetched_objects_cache["verdicts"]._result_cache = verdicts
-    return signal
+    return Signal(symbol="BTC/USDT", strategy="trend", regime="weak_trend", score=61.4, **columns)
 
 
 def test_a_refusal_is_said_in_the_words_that_were_stored_and_leads_the_chips() -> None:
-    row = presenters.decision_row(make_signal(status="refused", reason="volume ratio 0.62, needs 0.90"))
+    verdicts = [
+        SignalVerdict(name="score", passed=True, reason="score 61.40, needs 30.00"),
+        SignalVerdict(name="volume_ratio", passed=False, reason="volume ratio 0.62, needs 0.90"),
+        SignalVerdict(name="trading_state", passed=True, reason="active"),
+        SignalVerdict(name="cool_down", passed=True, reason="no cool-down"),
+    ]
+
+    row = presenters.decision_row(make_signal(status="refused", reason="volume ratio 0.62, needs 0.90"), verdicts)
 
     assert row.outcome == "Refused: volume ratio 0.62, needs 0.90"
     assert (row.regime, row.score) == ("weak trend", "61")
@@ -268,7 +268,7 @@ def test_a_refusal_is_said_in_the_words_that_were_stored_and_leads_the_chips() -
     [("taken", "", "Taken"), ("expired", "", "Expired"), ("expired", "too old", "Expired: too old")],
 )
 def test_other_outcomes_are_one_word_and_their_reason(status: str, reason: str, outcome: str) -> None:
-    assert presenters.decision_row(make_signal(status=status, reason=reason)).outcome == outcome
+    assert presenters.decision_row(make_signal(status=status, reason=reason), []).outcome == outcome
 
 
 def test_refusals_are_drawn_against_the_most_frequent_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,21 +131,20 @@ def _check(candles: Candles) -> None:
     for name, column in columns.items():
         if len(column) != len(candles):
             raise CandleError(0, f"{name} has {len(column)} values for {len(candles)} bars")
-        _refuse(~np.isfinite(column), f"{name} is not a number")
-    for name in ("open", "high", "low", "close"):
-        _refuse(columns[name] <= 0, f"{name} is not positive")
-    _refuse(candles.volume < 0, "volume is negative")
-    _refuse(candles.high < candles.low, "high is below low")
-    _refuse(candles.high < np.maximum(candles.open, candles.close), "high is below open or close")
-    _refuse(candles.low > np.minimum(candles.open, candles.close), "low is above open or close")
     span = timeframes.milliseconds(candles.timeframe)
-    _refuse(candles.opened % span != 0, f"open time is not on the {candles.timeframe} grid")
     steps = np.diff(candles.opened, prepend=candles.opened[:1] - span)
-    _refuse(steps == 0, "duplicate open time")
-    _refuse(steps < 0, "open time goes backwards")
-    _refuse(steps > span, "bars are missing before it")
-
-
-def _refuse(bad: NDArray[np.bool_], reason: str) -> None:
-    if bad.any():
-        raise CandleError(int(np.argmax(bad)), reason)
+    rules = (
+        *((~np.isfinite(column), f"{name} is not a number") for name, column in columns.items()),
+        *((columns[name] <= 0, f"{name} is not positive") for name in ("open", "high", "low", "close")),
+        (candles.volume < 0, "volume is negative"),
+        (candles.high < candles.low, "high is below low"),
+        (candles.high < np.maximum(candles.open, candles.close), "high is below open or close"),
+        (candles.low > np.minimum(candles.open, candles.close), "low is above open or close"),
+        (candles.opened % span != 0, f"open time is not on the {candles.timeframe} grid"),
+        (steps == 0, "duplicate open time"),
+        (steps < 0, "open time goes backwards"),
+        (steps > span, "bars are missing before it"),
+    )
+    broken = [(int(np.argmax(bad)), reason) for bad, reason in rules if bad.any()]
+    if broken:
+        raise CandleError(*min(broken, key=itemgetter(0)))

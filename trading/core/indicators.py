@@ -53,8 +53,8 @@ def bollinger(close: Floats, period: int, sigma: float) -> tuple[Floats, Floats]
 def volume_ratio(volume: Floats, period: int) -> Floats:
     """Return the bar's volume over its mean of `period` bars; 0 where nothing was traded."""
     mean = sma(volume, period)
-    # A mean of a few ulps is what a running sum leaves of an emptied window.
-    traded = mean > 1e-12 * max(1.0, float(volume.max(initial=0.0)))
+    # Counting bars is exact; a running sum may leave a few ulps of an emptied window, which is no volume.
+    traded = (sma((volume > 0).astype(np.float64), period) > 0) & (mean > 0)
     ratio = np.divide(volume, mean, out=np.zeros_like(volume), where=traded)
     ratio[np.isnan(mean)] = np.nan
     return ratio
@@ -91,7 +91,7 @@ def longest_memory(params: Params) -> int:
 
     Wilder's smoothing keeps (1 - 1/n) a bar: 37 n bars bring that to 1e-16. ADX smooths twice.
     """
-    return 37 * max(params.rsi_period, params.atr_period, 2 * params.adx_period, params.macd_slow)
+    return 37 * _slowest_period(params)
 
 
 def warmup_bars(params: Params) -> int:
@@ -102,8 +102,13 @@ def warmup_bars(params: Params) -> int:
         params.volatility_long + 1,
         params.bollinger_period,
         params.volume_period,
-        5 * max(params.rsi_period, params.atr_period, 2 * params.adx_period, params.macd_slow),
+        5 * _slowest_period(params),
     )
+
+
+def _slowest_period(params: Params) -> int:
+    periods = (params.rsi_period, params.atr_period, 2 * params.adx_period, params.macd_slow, params.macd_signal)
+    return max(periods)
 
 
 def _array(values: object) -> Floats:
@@ -114,8 +119,9 @@ def _array(values: object) -> Floats:
 def _deviation(values: Floats, period: int) -> Floats:
     # Welford's update with one value leaving for each that comes: running sums of squares lose the digits that matter.
     result = np.full(len(values), np.nan)
-    mean, square = 0.0, 0.0
+    mean, square, alike = 0.0, 0.0, 0
     for k in range(1, len(values)):
+        alike = alike + 1 if values[k] == values[k - 1] else 1
         if k <= period:
             change = values[k] - mean
             mean += change / k
@@ -124,6 +130,9 @@ def _deviation(values: Floats, period: int) -> Floats:
             old, before = values[k - period], mean
             mean += (values[k] - old) / period
             square += (values[k] - old) * (values[k] - mean + old - before)
+        if alike >= period:
+            # What rounding left over is not a deviation.
+            mean, square = values[k], 0.0
         if k >= period:
             result[k] = np.sqrt(max(square, 0.0) / period)
     return result
@@ -133,7 +142,9 @@ def _deviation(values: Floats, period: int) -> Floats:
 def _hurst(price: Floats, window: int, lags: Ints, bias: Floats, weights: Floats) -> Floats:
     result = np.full(len(price), np.nan)
     sums = np.zeros(len(lags))
+    still = 0
     for k in range(len(price)):
+        still = still + 1 if k > 0 and price[k] == price[k - 1] else 0
         for i in range(len(lags)):
             lag = lags[i]
             if k >= lag:
@@ -141,6 +152,9 @@ def _hurst(price: Floats, window: int, lags: Ints, bias: Floats, weights: Floats
             leaves = k - (window - lag + 1)
             if leaves >= lag:
                 sums[i] -= (price[leaves] - price[leaves - lag]) ** 2
+        if still >= window:
+            # What rounding left over is not a move.
+            sums[:] = 0.0
         if k < window:
             continue
         slope = 0.0

@@ -124,7 +124,11 @@ def _number(value: Any, kind: type) -> float:
     # bool is an int in Python, and a parameter of True is a mistake, not 1.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is not a number")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        finite = False
+    if not finite:
         raise ValueError(f"{value!r} is not a finite number")
     if kind is int and value != int(value):
         raise ValueError(f"{value!r} is not a whole number")

@@ -119,10 +119,9 @@ def _checked_sides(strategy: Strategy, candles: Candles, analysis: Analysis, par
 def _load_one(path: str) -> Strategy:
     module_name, _, class_name = path.rpartition(".")
     try:
-        cls = getattr(import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise StrategyError(f"STRATEGIES: {path!r} cannot be imported: {error}") from error
-    strategy = cls()
+        strategy = getattr(import_module(module_name), class_name)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise StrategyError(f"STRATEGIES: {path!r} cannot be loaded: {error}") from error
     for member in ("name", "sides", "warmup_bars"):
         if not hasattr(strategy, member):
             raise StrategyError(f"STRATEGIES: {path!r} has no {member!r}; see trading.core.strategies.Strategy")

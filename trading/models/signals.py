@@ -32,7 +32,7 @@ class Signal(models.Model):
     price = models.FloatField(help_text="Close of the bar, quote per base.")
     atr = models.FloatField(help_text="Average true range, quote per base.")
     regime = models.CharField(max_length=12)
-    score = models.FloatField(help_text="Technical score, 0 to 100.")
+    score = models.FloatField(null=True, help_text="Technical score, 0 to 100; null where an indicator had no value.")
     indicators = models.JSONField(help_text="Each indicator at the bar; null where it had no value.")
     decided_at = models.DateTimeField()
     revision = models.ForeignKey(ParameterRevision, on_delete=models.PROTECT, related_name="signals")

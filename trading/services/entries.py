@@ -69,6 +69,9 @@ def judge(symbol: str, bar_at: datetime, *, bot: Bot, context: Context) -> bool:
     try:
         order = _decide(*found, bot=bot, context=context)
     except IntegrityError:
+        if not Signal.objects.filter(symbol=symbol, timeframe=params.timeframe, bar_at=bar_at).exists():
+            # Not a lost race for the bar (or the race for the symbol, which the next tick sees): do not hide it.
+            raise
         logger.info("%s %s was decided by another process", symbol, bar_at)
         return False
     if order is not None:
@@ -123,7 +126,7 @@ def _write_signal(setup: Setup, made: Decision, context: Context) -> Signal:
         price=setup.price,
         atr=setup.atr,
         regime=setup.regime,
-        score=setup.score,
+        score=_finite(setup.score),
         indicators={name: _finite(value) for name, value in setup.indicators.items()},
         decided_at=context.now,
         revision=context.revision,

@@ -38,7 +38,8 @@ def acquire(*, owner: str, now: datetime) -> Held | None:
     """Renew the lease or take an expired one over; None where somebody else holds it."""
     row = Lease.objects.filter(name=TRADER).first()
     if row is None:
-        return Held(owner=owner, epoch=1) if _create(owner, now) else None
+        # Whoever lost the race to make the row looks again: it may be the same owner's other thread.
+        return Held(owner=owner, epoch=1) if _create(owner, now) else acquire(owner=owner, now=now)
     same = Lease.objects.filter(name=TRADER, owner=row.owner, epoch=row.epoch)
     expires_at = now + TIME_TO_LIVE
     if row.owner == owner:

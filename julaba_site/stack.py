@@ -1,0 +1,146 @@
+"""The running system: which processes, in which order.
+
+`manage.py up` prepares, then turns into this program, which needs no Django and so takes half the memory.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from julaba_site.supervisor import Child, Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = [sys.executable]
+MANAGE = [*PYTHON, str(ROOT / "manage.py")]
+UVICORN = [*PYTHON, "-m", "uvicorn", "julaba_site.asgi:application", "--no-server-header", "--log-level=warning"]
+CELERY = [*PYTHON, "-Wignore:You're running the worker with superuser", "-m", "celery", "-q"]
+WORKER = ["worker", "-c1", "-lWARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    # Each process does one thing at a time: more arenas and threads would only cost memory.
+    "MALLOC_ARENA_MAX": "2",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+HANDOVER = "JULABA_STACK"
+REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What to run. `origin` is what a browser calls the pages; no `redis_command` means that Redis runs already.
+
+    All of it stops when `parent` dies, where that is given.
+    """
+
+    host: str
+    port: int
+    origin: str
+    redis_command: list[str] | None
+    redis_socket: str
+    needs_past: bool
+    parent: int | None
+
+    def take_over(self) -> NoReturn:
+        """Turn this process into the running system, with the same process id and the same locks."""
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path, HANDOVER: json.dumps(asdict(self))}
+        os.execve(sys.executable, [*PYTHON, "-m", __name__], environment)  # noqa: S606 - ourselves
+
+
+class NoRedisError(Exception):
+    """The Redis that was started does not answer."""
+
+
+def run(stack: Stack) -> None:
+    """Start everything and look after it until asked to stop."""
+    with Supervisor(parent=stack.parent) as supervisor:
+        if stack.redis_command:
+            _start_redis(supervisor, stack.redis_command, stack.redis_socket)
+        _start_web(supervisor, stack)
+        if stack.needs_past:
+            _replay_the_past(supervisor)
+        # The simulation and the numbers of a scan take 200 MB that the next one, minutes later, can have anew.
+        for queue, options in (("trading", []), ("work", ["--max-tasks-per-child=1"])):
+            command = [*CELERY, "-Ajulaba_site", *WORKER, f"-Q{queue}", f"-n{queue}@%h", *options]
+            # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
+            supervisor.start(Child(queue, command, orphan_signal=signal.SIGQUIT))
+        supervisor.start(Child("beat", [*CELERY, "-Ajulaba_site.beat", "beat", "-lWARNING"]))
+        supervisor.run()
+
+
+def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
+    supervisor.start(Child("redis", command))
+    if not supervisor.run(partial(_redis_answers, path), timeout=REDIS_PATIENCE_S) and not supervisor.is_stopping:
+        raise NoRedisError(f"{command[0]} does not answer on {path}: set REDIS_URL to a Redis that runs")
+
+
+def _start_web(supervisor: Supervisor, stack: Stack) -> None:
+    listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--lifespan=off"]
+    supervisor.start(Child("web", [*UVICORN, *listen, "--timeout-graceful-shutdown=5"]))
+    if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
+        supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
+    elif not supervisor.is_stopping:
+        supervisor.say(f"the pages on {stack.origin}/ do not answer: see the lines of web; trading starts all the same")
+
+
+def _replay_the_past(supervisor: Supervisor) -> None:
+    demo = Child("demo", [*MANAGE, "demo"], runs_once=True)
+    supervisor.start(demo)
+    supervisor.run(lambda: demo.exit_code is not None)
+    if demo.exit_code and not supervisor.is_stopping:
+        supervisor.say("the simulated past could not be replayed, so trading starts without one")
+
+
+def _redis_answers(path: str) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(path)
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+    except OSError:  # not there yet
+        return False
+
+
+def _page_answers(stack: Stack) -> bool:
+    """Return whether a stranger who asks for the first page ends on one that is shown, which is the log-in."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(stack.host, stack.host)  # noqa: S104 - the operator's choice
+    page: str | None = "/"
+    for _ in range(3):
+        asking = http.client.HTTPConnection(host, stack.port, timeout=5)
+        try:
+            asking.request("GET", page or "/", headers={"Host": urlsplit(stack.origin).netloc})
+            answer = asking.getresponse()
+        except (OSError, http.client.HTTPException):  # not there yet
+            return False
+        finally:
+            asking.close()
+        if answer.status == http.HTTPStatus.OK:
+            return True
+        page = answer.getheader("Location")
+    return False
+
+
+def main() -> None:
+    try:
+        run(Stack(**json.loads(os.environ.pop(HANDOVER))))
+    except NoRedisError as error:
+        print(f"Julaba cannot start: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except KeyboardInterrupt:  # the second Ctrl-C
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
