@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,6 @@ def test_without_one_the_wheel_has_a_server(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_a_missing_wheel_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(embedded.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
 
     assert embedded.server_binary() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from trading.core.timeframes import from_ms, to_ms
 from trading.services import accounts, entries, exits, lease, ledger, parameters, reconcile
 from trading.services.context import Context, Ports
 
+logger = logging.getLogger(__name__)
+
 SLOT = timedelta(seconds=5)
 
 
@@ -19,6 +22,7 @@ class Outcome(StrEnum):
     RAN = "ran"
     SLOT_TAKEN = "slot taken"
     LEASE_HELD = "lease held elsewhere"
+    LEASE_LOST = "lease lost on the way"
 
 
 def run(*, ports: Ports, now: datetime, owner: str) -> Outcome:
@@ -28,6 +32,16 @@ def run(*, ports: Ports, now: datetime, owner: str) -> Outcome:
         return Outcome.LEASE_HELD
     if not lease.claim_slot(job="tick", slot=slot_of(now), owner=owner, now=now):
         return Outcome.SLOT_TAKEN
+    try:
+        _run(ports, held, now)
+    except lease.LeaseLost as loss:
+        # Whoever holds it now begins by settling what this tick left behind.
+        logger.warning("the tick stops here: %s", loss)
+        return Outcome.LEASE_LOST
+    return Outcome.RAN
+
+
+def _run(ports: Ports, held: lease.Held, now: datetime) -> None:
     bot = ledger.open_account(initial_balance=ports.initial_balance, now=now)
     context = _context(ports, held, now)
     settled = reconcile.settle_all(context)
@@ -40,7 +54,6 @@ def run(*, ports: Ports, now: datetime, owner: str) -> Outcome:
     accounts.mark(bot, trades, context)
     entries.judge_due(bot, context)
     events.announce(events.TICK, at=now)
-    return Outcome.RAN
 
 
 def slot_of(now: datetime) -> datetime:
