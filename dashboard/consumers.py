@@ -10,7 +10,7 @@ from typing import Any
 from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from dashboard import hub
 
@@ -20,7 +20,7 @@ SOCKETS_PER_USER = 20
 REVALIDATE_S = 60.0
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncWebsocketConsumer):
     # Channels would give every socket a Redis subscription of its own; the hub has the one that is needed.
     channel_layer_alias = "none"
 
@@ -30,15 +30,15 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def connect(self) -> None:
-        user = self.scope["user"]
+        user: Any = self.scope["user"]
         if not user.is_authenticated:
             await self.close(NO_SESSION)
             return
+        await self.accept()
         if hub.HUB.seats_of(user.pk) >= SOCKETS_PER_USER:
             await self.close(TOO_MANY)
             return
         self._seat = hub.HUB.join(user.pk)
-        await self.accept()
         self._tasks = [asyncio.create_task(self._send_frames(self._seat)), asyncio.create_task(self._revalidate())]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -70,7 +70,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await asyncio.sleep(REVALIDATE_S)
             hub.HUB.ensure_running()
             try:
-                user = await get_user({"session": store(key)})
+                scope: Any = {"session": store(key)}
+                user = await get_user(scope)
             except DatabaseError:
                 code = TRY_LATER
             else:

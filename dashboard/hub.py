@@ -16,7 +16,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.exceptions import ChannelFull
 from channels.layers import get_channel_layer
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -27,7 +27,7 @@ from dashboard.push import GROUP, PATIENCE_S
 SPACING_S = 0.5
 BEAT_S = 10.0
 QUEUE_FRAMES = 32
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 15.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -110,14 +110,15 @@ class Hub:
                 self._due.set()
 
     async def _listen(self) -> None:
-        layer, loop = get_channel_layer(), asyncio.get_running_loop()
+        layer: Any = get_channel_layer()
+        loop = asyncio.get_running_loop()
         receiving: asyncio.Future[dict[str, Any]] | None = None
         try:
             channel = await layer.new_channel("hub")
             await layer.group_add(GROUP, channel)
             # Whatever happened while nobody listened is shown now.
             self._due.set()
-            beat_at = loop.time() + BEAT_S
+            beat_at = loop.time()
             while True:
                 # Not wait_for: a canceled receive() takes its channel out of the layer.
                 receiving = receiving or asyncio.ensure_future(layer.receive(channel))

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from dashboard import presenters
+from dashboard import figures, presenters
 from trading import selectors
 
 PANELS = ("status", "figures", "open", "refusals", "journal", "decisions", "closed")
@@ -27,16 +27,14 @@ class Rendered:
 
 def context(now: datetime) -> dict[str, Any]:
     """Return what the panels' templates need."""
-    bot, params, opening = selectors.bot(), selectors.params(), selectors.day_opening()
-    trades = selectors.open_trades()
+    bot, params, trades = selectors.bot(), selectors.params(), selectors.open_trades()
     # While the past is replayed, its last day is what is of interest.
     moment = bot.last_tick_at if bot and bot.is_replaying and bot.last_tick_at else now
     return {
         "bot": bot,
-        "quote": presenters.quote_of(params),
+        "quote": figures.quote_of(params),
         "banner": presenters.banner(bot, presenters.mode_of(settings.BROKER)),
-        "today": presenters.today(bot, opening) if bot else None,
-        "figures": presenters.figures(bot, opening, params, selectors.record(), trades) if bot else [],
+        "figures": figures.figures(bot, selectors.day_opening(), params, selectors.record(), trades) if bot else [],
         "open_rows": [presenters.open_row(trade) for trade in trades],
         "closed_rows": [presenters.closed_row(trade) for trade in selectors.closed_trades(limit=CLOSED)],
         "decisions": [

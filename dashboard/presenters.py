@@ -1,4 +1,4 @@
-"""What the rows of the database say on the overview: words, formatted numbers, and places on a track."""
+"""What rows say on the overview: words, formatted numbers, and places on a track."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashboard import formats
-from dashboard.formats import NOTHING, TIMES, Signed
-from trading.core.params import Params
-from trading.models import Bot, DayOpening, Mode, Signal, SignalStatus, SignalVerdict, Trade, TradeStatus, TradingState
-from trading.selectors import OpenTrade, Record, Refusals
+from dashboard.formats import NOTHING, Signed
+from trading.models import Bot, Mode, Signal, SignalStatus, SignalVerdict, Trade, TradeStatus, TradingState
+from trading.selectors import OpenTrade, Refusals
 
 # core.position.ExitReason by number; importing it here would bring numba into the web process.
-STOP_KINDS = ("stop", "break-even", "trailing")
+STOP_KINDS = {1: "break-even", 2: "trailing"}
 EXIT_WORDS = {"break_even": "break-even", "time": "time stop"}
 
 
@@ -26,20 +25,6 @@ class Banner:
     state: str
     tone: str
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One key figure; `used` is the part of a limit that is used up, in percent, where there is a limit."""
-
-    key: str
-    label: str
-    value: str
-    tone: str = ""
-    delta: Signed | None = None
-    note: str = ""
-    hint: str = ""
-    used: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +76,6 @@ class ClosedRow:
 class Chip:
     """One verdict, told apart by shape as well as by colour."""
 
-    name: str
     passed: bool
     text: str
 
@@ -130,33 +114,6 @@ def banner(bot: Bot | None, mode: Mode) -> Banner:
     return Banner(mode=name, state="RUNNING", tone=mode.value, note=bot.state_reason)
 
 
-def today(bot: Bot, opening: DayOpening | None) -> tuple[Signed, float] | None:
-    """Return what the day has made in quote and as a fraction of its opening equity."""
-    if opening is None or opening.equity <= 0:
-        return None
-    made = bot.equity - opening.equity
-    return formats.signed_money(made), float(made / opening.equity)
-
-
-def figures(
-    bot: Bot, opening: DayOpening | None, params: Params, record: Record, trades: Sequence[OpenTrade]
-) -> list[Figure]:
-    """Return the key figures of an account, in the order of the screen."""
-    return [
-        _equity(bot, quote_of(params)),
-        _today(bot, opening, params),
-        _open_risk(bot, params, trades),
-        _drawdown(bot, params),
-        _win_rate(record),
-        _open_trades(params, trades),
-    ]
-
-
-def quote_of(params: Params) -> str:
-    """Return the currency of the account: what the watched pairs are quoted in."""
-    return params.pairs[0].partition("/")[2]
-
-
 def open_row(position: OpenTrade) -> OpenRow:
     trade, mark = position.trade, position.mark
     is_open = trade.status == TradeStatus.OPEN
@@ -175,7 +132,7 @@ def open_row(position: OpenTrade) -> OpenRow:
         pnl=formats.signed_money(position.unrealised) if position.unrealised is not None and is_open else None,
         r=formats.multiple(moved / risk) if moved is not None and risk > 0 else None,
         stop=formats.price(trade.stop),
-        stop_kind=STOP_KINDS[trade.stop_reason] if trade.stop_reason < len(STOP_KINDS) else STOP_KINDS[0],
+        stop_kind=STOP_KINDS.get(trade.stop_reason, "stop"),
         targets=targets,
         track=track,
         since=trade.opened_at or trade.created_at,
@@ -225,93 +182,6 @@ def refusal_rows(refusals: Sequence[Refusals]) -> list[RefusalRow]:
     ]
 
 
-def _equity(bot: Bot, quote: str) -> Figure:
-    since = float(bot.equity / bot.initial_balance - 1) if bot.initial_balance > 0 else 0.0
-    return Figure(
-        key="equity",
-        label=f"Equity, {quote}",
-        value=formats.money(bot.equity),
-        delta=formats.signed_percent(since),
-        note="since the start",
-    )
-
-
-def _today(bot: Bot, opening: DayOpening | None, params: Params) -> Figure:
-    made = today(bot, opening)
-    limit = f"limit {formats.percent(-params.daily_loss)}"
-    hint = "Beyond the limit nothing is entered until 00:00 UTC."
-    if made is None:
-        return Figure(key="today", label="Today's PnL", value=NOTHING, note=limit, hint=hint)
-    value, fraction = made
-    return Figure(
-        key="today",
-        label="Today's PnL",
-        value=value.text,
-        tone=value.tone,
-        delta=formats.signed_percent(fraction),
-        note=limit,
-        hint=hint,
-        used=_used(-fraction, params.daily_loss),
-    )
-
-
-def _open_risk(bot: Bot, params: Params, trades: Sequence[OpenTrade]) -> Figure:
-    at_risk = sum((position.loss_at_stop for position in trades), Decimal(0))
-    fraction = float(at_risk / bot.equity) if bot.equity > 0 else 0.0
-    return Figure(
-        key="risk",
-        label="Open risk",
-        value=formats.percent(fraction),
-        note=f"limit {formats.percent(params.max_open_risk)} of equity",
-        hint="What is lost if every position leaves at its stop; beyond the limit nothing is entered.",
-        used=_used(fraction, params.max_open_risk),
-    )
-
-
-def _drawdown(bot: Bot, params: Params) -> Figure:
-    fall = max(0.0, float(1 - bot.equity / bot.peak_equity)) if bot.peak_equity > 0 else 0.0
-    steps = (
-        (params.drawdown_reduced, params.drawdown_reduced_factor),
-        (params.drawdown_cautious, params.drawdown_cautious_factor),
-        (params.drawdown_emergency, params.drawdown_emergency_factor),
-    )
-    limit, factor = next((step for step in steps if fall < step[0]), steps[-1])
-    when = f"from {formats.percent(limit)}" if fall < limit else "now"
-    return Figure(
-        key="drawdown",
-        label="Drawdown from peak",
-        value=formats.percent(fall),
-        note=f"risk {TIMES} {factor:g} {when}",
-        used=_used(fall, limit),
-    )
-
-
-def _win_rate(record: Record) -> Figure:
-    if not record.closed:
-        return Figure(key="wins", label="Win rate", value=NOTHING, note="no closed trade yet")
-    return Figure(
-        key="wins",
-        label="Win rate",
-        value=f"{record.won / record.closed:.1%}",
-        note=f"{record.won} of {record.closed} closed trades",
-    )
-
-
-def _open_trades(params: Params, trades: Sequence[OpenTrade]) -> Figure:
-    known = [position.unrealised for position in trades if position.unrealised is not None]
-    return Figure(
-        key="open",
-        label="Open trades",
-        value=f"{len(trades)} of {params.max_open_trades}",
-        delta=formats.signed_money(sum(known, Decimal(0))) if known else None,
-        note="unrealised" if known else "no price yet" if trades else "none now",
-    )
-
-
-def _used(part: float, limit: float) -> int:
-    return round(100 * min(max(part / limit, 0.0), 1.0)) if limit > 0 else 100
-
-
 def _ladder(trade: Trade, entry: float, mark: float | None) -> tuple[list[Target], Track]:
     rules: Mapping[str, float | None] = trade.rules
     levels = [level for number in (1, 2, 3) if (level := rules.get(f"target_{number}")) is not None]
@@ -333,4 +203,4 @@ def _ladder(trade: Trade, entry: float, mark: float | None) -> tuple[list[Target
 def _chip(verdict: SignalVerdict) -> Chip:
     name = formats.words(verdict.name)
     is_named = name in verdict.reason.replace("-", " ").lower()
-    return Chip(name=name, passed=verdict.passed, text=verdict.reason if is_named else f"{name}: {verdict.reason}")
+    return Chip(passed=verdict.passed, text=verdict.reason if is_named else f"{name}: {verdict.reason}")

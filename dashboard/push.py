@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -33,6 +34,6 @@ def announce(kind: str, at: datetime) -> None:
 
 
 async def _send(message: dict[str, str]) -> None:
-    layer = get_channel_layer()
+    layer: Any = get_channel_layer()
     async with asyncio.timeout(PATIENCE_S):
         await layer.group_send(GROUP, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -14,7 +14,7 @@ from django.urls import path, re_path
 from dashboard.consumers import LiveConsumer
 
 
-class FullOrigin(OriginValidator):  # type: ignore[misc]
+class FullOrigin(OriginValidator):
     """Compares scheme, host and port; a missing or malformed Origin is refused like a foreign one."""
 
     def valid_origin(self, parsed_origin: Any) -> bool:
@@ -31,7 +31,9 @@ def application(http: Any) -> ProtocolTypeRouter:
         # Channels takes a bare host as "any scheme, any port" and a star as "anybody".
         if not origin.startswith(("http://", "https://")):
             raise ImproperlyConfigured(f"ALLOWED_ORIGINS: {origin!r} must name scheme and host, as https://host:port")
-    sockets = URLRouter([path("ws/live", LiveConsumer.as_asgi()), re_path("", WebsocketDenier.as_asgi())])
+    live, nobody = cast("Any", LiveConsumer.as_asgi()), cast("Any", WebsocketDenier.as_asgi())
+    patterns: Any = [path("ws/live", live), re_path("", nobody)]
+    sockets = URLRouter(patterns)
     return ProtocolTypeRouter(
         {"http": http, "websocket": FullOrigin(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS)}
     )

@@ -1,9 +1,9 @@
-"""Addresses of the dashboard; everything but the log-in asks for a user (LoginRequiredMiddleware)."""
+"""Addresses of the dashboard; everything but the log-in and the icon asks for a user (LoginRequiredMiddleware)."""
 
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
 from django.templatetags.static import static
-from django.urls import path, reverse_lazy
+from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import views
@@ -18,9 +18,5 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
-    path(
-        "password/",
-        auth.PasswordChangeView.as_view(template_name="dashboard/password.html", success_url=reverse_lazy("overview")),
-        name="password",
-    ),
+    path("password/", views.Password.as_view(), name="password"),
 ]

@@ -70,7 +70,7 @@ def run(stack: Stack) -> None:
         _start_web(supervisor, stack)
         if stack.needs_past:
             _replay_the_past(supervisor)
-        # The simulation and the numbers of a scan take 200 MB that the next one, minutes later, can have anew.
+        # A scan takes 200 MB for a second: with a new process for each task, they are given back until the next one.
         for queue, options in (("trading", []), ("work", ["--max-tasks-per-child=1"])):
             command = [*CELERY, "-Ajulaba_site", *WORKER, f"-Q{queue}", f"-n{queue}@%h", *options]
             # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
@@ -82,12 +82,12 @@ def run(stack: Stack) -> None:
 def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
     supervisor.start(Child("redis", command))
     if not supervisor.run(partial(_redis_answers, path), timeout=REDIS_PATIENCE_S) and not supervisor.is_stopping:
-        raise NoRedisError(f"{command[0]} does not answer on {path}: set REDIS_URL to a Redis that runs")
+        raise NoRedisError(f"{command[0]} does not answer: read run/redis.log in the data directory, or set REDIS_URL")
 
 
 def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--lifespan=off"]
-    supervisor.start(Child("web", [*UVICORN, *listen, "--timeout-graceful-shutdown=5"]))
+    supervisor.start(Child("web", [*UVICORN, *listen, "--timeout-graceful-shutdown=3"]))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:

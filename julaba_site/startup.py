@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import Error, connection
 
-from julaba_site import embedded
+from julaba_site import embedded, env
 
 OPERATOR = "operator"
 _CLEAR_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -63,6 +63,16 @@ def check_database() -> None:
     except Error as error:
         reason = str(error).strip().partition("\n")[0]
         raise StartupError(f"the database cannot be reached ({reason}): start it, or correct DATABASE_URL") from error
+
+
+def check_strategies() -> None:
+    if env.words("STRATEGIES", ()):
+        from trading.core import strategies  # seconds that those who keep the default need not wait
+
+        try:
+            strategies.load(settings.STRATEGIES)
+        except strategies.StrategyError as error:
+            raise StartupError(str(error)) from error
 
 
 def check_redis(url: str) -> None:

@@ -29,6 +29,24 @@ from trading.models import (
 
 PASSWORD = "correct horse battery staple"
 FEE = Decimal("0.001")
+OUTCOMES = (
+    ("ETH/USDT", "3412.5", "3475.2", "target_3", 1), ("AVAX/USDT", "27.43", "27.05", "stop", 3),
+    ("ARB/USDT", "0.8123", "0.8124", "break_even", 4), ("APT/USDT", "8.914", "9.271", "trailing", 7),
+    ("SUI/USDT", "1.7342", "1.7011", "stop", 11), ("NEAR/USDT", "5.211", "5.164", "stop", 16),
+    ("BTC/USDT", "66120", "67410", "target_2", 21), ("INJ/USDT", "21.74", "21.31", "time", 27),
+    ("OP/USDT", "1.623", "1.671", "trailing", 33), ("TIA/USDT", "5.62", "5.51", "stop", 45),
+)  # fmt: skip
+REFUSED = (
+    ("ETH", "volume_ratio", "volume ratio 0.62, needs 0.90"), ("WLD", "score", "score 38.00, needs 55.00"),
+    ("SEI", "confluence", "confluence 1.00, needs 2.00"), ("OP", "volume_ratio", "volume ratio 0.81, needs 1.35"),
+    ("NEAR", "target_over_cost", "target over cost 1.21, needs 1.50"), ("INJ", "adx", "adx 18.42, needs 20.00"),
+    ("ARB", "volume_ratio", "volume ratio 0.44, needs 0.90"), ("TIA", "open_trades", "3 open trades, needs fewer than 3"),
+)  # fmt: skip
+TEXTS = (
+    "Opened long 310.5 LINK/USDT at 14.253", "Closed 38.4 ETH/USDT at 3475.2: target 3",
+    "ETH/USDT long made +12.14 after fees", "Revision 2 by operator: volume_min 1.0 -> 0.9",
+    "Opened short 38.4 SOL/USDT at 172.31",
+)  # fmt: skip
 _bars = count()
 
 
@@ -154,69 +172,29 @@ def equity(now: datetime, *, days: float, minutes: int = 15) -> None:
 
 def overview(now: datetime) -> None:
     """Fill every panel of the overview."""
+    hours, minutes, short = timedelta(hours=1), timedelta(minutes=1), SideChoice.SHORT
     bot(now)
     DayOpening.objects.create(date=now.date(), equity=Decimal("10130.12"))
     equity(now, days=9)
-    hours, minutes = timedelta(hours=1), timedelta(minutes=1)
-    short = SideChoice.SHORT
-    trade(
-        now - 200 * minutes,
-        entry="66840.5",
-        risk="620",
-        quantity="0.052",
-        stop=66920.0,
-        stop_reason=1,
-        targets_hit=1,
-        remaining=Decimal("0.0312"),
-        gross_pnl=Decimal("19.34"),
-    )
-    trade(
-        now - 71 * minutes,
-        symbol="SOL/USDT",
-        side=short,
-        entry="172.31",
-        risk="2.9",
-        quantity="38.4",
-        stop=172.9,
-        stop_reason=2,
-    )
+    safe = {
+        "stop": 66920.0,
+        "stop_reason": 1,
+        "targets_hit": 1,
+        "remaining": Decimal("0.0312"),
+    }
+    trade(now - 200 * minutes, entry="66840.5", risk="620", quantity="0.052", **safe)
+    trailing = {"side": short, "stop": 172.9, "stop_reason": 2}
+    trade(now - 71 * minutes, symbol="SOL/USDT", entry="172.31", risk="2.9", quantity="38.4", **trailing)
     trade(now - 9 * minutes, symbol="LINK/USDT", entry="14.253", risk="0.31", quantity="310.5")
     for symbol, price in (("BTC/USDT", 67912.4), ("SOL/USDT", 170.02), ("LINK/USDT", 14.131)):
         LastPrice.objects.create(symbol=symbol, price=price, at=now - timedelta(seconds=4))
-    outcomes = (
-        ("ETH/USDT", "3412.5", "3475.2", "target_3", 1), ("AVAX/USDT", "27.43", "27.05", "stop", 3), ("ARB/USDT", "0.8123", "0.8124", "break_even", 4),
-        ("APT/USDT", "8.914", "9.271", "trailing", 7), ("SUI/USDT", "1.7342", "1.7011", "stop", 11), ("NEAR/USDT", "5.211", "5.164", "stop", 16),
-        ("BTC/USDT", "66120", "67410", "target_2", 21), ("INJ/USDT", "21.74", "21.31", "time", 27), ("OP/USDT", "1.623", "1.671", "trailing", 33),
-        ("TIA/USDT", "5.62", "5.51", "stop", 45),
-    )  # fmt: skip
-    for symbol, entry, exit, reason, age in outcomes:
-        size, risk = str(round(700 / float(entry), 3)), str(float(entry) * 0.02)
-        closed_trade(
-            now - age * hours, symbol=symbol, entry=entry, exit=exit, quantity=size, risk=risk, exit_reason=reason
-        )
-    refused = (
-        ("volume_ratio", "volume ratio 0.62, needs 0.90"), ("score", "score 38.00, needs 55.00"), ("confluence", "confluence 1.00, needs 2.00"),
-        ("volume_ratio", "volume ratio 0.81, needs 1.35"), ("target_over_cost", "target over cost 1.21, needs 1.50"),
-        ("adx", "adx 18.42, needs 20.00"), ("volume_ratio", "volume ratio 0.44, needs 0.90"), ("open_trades", "3 open trades, needs fewer than 3"),
-    )  # fmt: skip
-    symbols = ("ETH", "WLD", "SEI", "OP", "NEAR", "INJ", "ARB", "TIA")
-    for number, ((name, reason), base) in enumerate(zip(refused * 2, symbols * 2, strict=True)):
-        strategy, regime = ("reversion", "ranging") if number % 3 else ("trend", "strong_trend")
-        signal(
-            now - (4 + 23 * number) * minutes,
-            symbol=f"{base}/USDT",
-            refused_by=name,
-            reason=reason,
-            strategy=strategy,
-            regime=regime,
-            side=short if number % 2 else SideChoice.LONG,
-        )
-    texts = (
-        "Opened long 310.5 LINK/USDT at 14.253",
-        "Closed 38.4 ETH/USDT at 3475.2: target 3",
-        "ETH/USDT long made +12.14 after fees",
-        "Revision 2 by operator: volume_min 1.0 -> 0.9",
-        "Opened short 38.4 SOL/USDT at 172.31",
-    )
-    for number, text in enumerate(texts * 2):
+    for symbol, entry, exit, reason, age in OUTCOMES:
+        made_up = {"quantity": str(round(700 / float(entry), 3)), "risk": str(float(entry) * 0.02)}
+        closed_trade(now - age * hours, symbol=symbol, entry=entry, exit=exit, exit_reason=reason, **made_up)
+    for number, (base, name, reason) in enumerate(REFUSED * 2):
+        kind = {"strategy": "reversion", "regime": "ranging"} if number % 3 else {"regime": "strong_trend"}
+        side = short if number % 2 else SideChoice.LONG
+        at = now - (4 + 23 * number) * minutes
+        signal(at, symbol=f"{base}/USDT", refused_by=name, reason=reason, side=side, **kind)
+    for number, text in enumerate(TEXTS * 2):
         event(now - (9 + 31 * number) * minutes, text)

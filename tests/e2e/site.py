@@ -57,8 +57,7 @@ def serve() -> Iterator[Site]:
         port = _free_port()
         environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
-            "DJANGO_SETTINGS_MODULE": "e2e_settings",
-            "PYTHONPATH": "/tmp",
+            "DJANGO_SETTINGS_MODULE": "julaba_site.settings",
             "JULABA_DATA_DIR": folder,
             "REDIS_URL": f"unix://{redis}",
             "PORT": str(port),

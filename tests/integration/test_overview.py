@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -116,7 +118,7 @@ def test_the_password_can_be_changed(browser: Client, user: User) -> None:
     assert browser.post("/password/", form).headers["Location"] == "/"
     user.refresh_from_db()
     assert user.check_password(new)
-    assert browser.get("/").status_code == 200
+    assert "Your password was changed." in html(browser)
 
 
 def test_an_empty_database_shows_what_will_stand_where(browser: Client) -> None:
@@ -245,6 +247,17 @@ def test_while_the_past_is_replayed_its_own_clock_counts(browser: Client) -> Non
 
     assert "PAPER · REPLAYING THE PAST" in page
     assert "No setup was refused" not in page
+
+
+def test_the_web_process_carries_no_numeric_library() -> None:
+    code = (
+        "import sys, julaba_site.asgi; from django.urls import get_resolver; get_resolver().url_patterns; "
+        "print(*sorted({'numba', 'pandas', 'ccxt', 'xgboost', 'sklearn', 'talib'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""
 
 
 def test_refusals_are_counted_by_filter_within_their_day() -> None:

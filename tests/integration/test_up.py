@@ -7,10 +7,11 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -70,6 +71,10 @@ class Site:
         assert process.returncode == 2, said
         assert said.count("\n") == 1, said
         return said
+
+    def ticks(self) -> int:
+        with closing(sqlite3.connect(self.data_dir / "julaba.sqlite3")) as database:
+            return int(database.execute("SELECT count(*) FROM trading_tickrun").fetchone()[0])
 
     @contextmanager
     def up(self) -> Iterator[Running]:
@@ -132,8 +137,9 @@ def site(fresh: Site, past: Path) -> Site:
 
 
 @pytest.fixture(scope="module")
-def running(past: Path) -> Iterator[Running]:
-    with Site(past, free_port()).up() as running:
+def running(past: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    data_dir = shutil.copytree(past, tmp_path_factory.mktemp("running"), dirs_exist_ok=True)
+    with Site(data_dir, free_port()).up() as running:
         yield running
 
 
@@ -170,6 +176,10 @@ def test_a_port_in_use_is_refused_before_anything_is_made(running: Running, fres
     assert not (fresh.data_dir / "julaba.sqlite3").exists()
 
 
+def test_the_schedule_reaches_the_engine(running: Running) -> None:
+    assert eventually(lambda: running.site.ticks() > 1, within=30)
+
+
 def test_what_dies_is_replaced(running: Running) -> None:
     assert eventually(running.is_complete, within=30)
     before = running.processes()
@@ -188,6 +198,7 @@ def test_what_dies_is_replaced(running: Running) -> None:
         ("DATABASE_URL", "postgress://julaba:hunter2@127.0.0.1:1/julaba", "DATABASE_URL is no address"),
         ("JULABA_DATA_DIR", "/dev/null/julaba", "/dev/null/julaba cannot be written"),
         ("JULABA_HOST", "192.0.2.1", "JULABA_HOST 192.0.2.1 is no address of this machine"),
+        ("STRATEGIES", "trading.core.strategies.Crystal", "trading.core.strategies.Crystal"),
         ("PORT", "eighty", "PORT='eighty' is not a whole number"),
         ("DEBUG", "maybe", "DEBUG='maybe' is neither on nor off"),
     ],

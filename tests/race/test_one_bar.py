@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.engine import assert_books_balance, close_of, enter_at, ports_over, run_tick, series, set_params
 from trading.core import decision
-from trading.models import Bot, Order, OrderRole, PaperOrder, Signal, TickRun, Trade
+from trading.models import Bot, Order, OrderRole, OrderStatus, PaperOrder, Signal, TickRun, Trade
 from trading.services import entries, ledger, lease, scratch, tick
 
 QUIET = (100.0, 100.5, 99.5, 100.0)
@@ -154,8 +154,11 @@ def test_three_workers_and_two_beats_make_one_decision_per_bar(path: Path) -> No
     assert [worker.wait(timeout=90) for worker in workers] == [0] * 5
     with scratch.attached(str(path), FILE_OPTIONS):
         bars = list(Signal.objects.values_list("bar_at", flat=True))
-        assert len(bars) == len(set(bars)) >= 3
-        entered = Order.objects.filter(role=OrderRole.ENTRY).count()
-        assert entered == Trade.objects.count() == PaperOrder.objects.filter(reduce_only=False).count() > 0
+        assert len(bars) == len(set(bars)) >= 2
+        entries_of_bars = Order.objects.filter(role=OrderRole.ENTRY)
+        assert entries_of_bars.count() == Trade.objects.count()
+        # A take-over may leave an entry unsent, which then expires; what was sent arrived once.
+        filled = entries_of_bars.filter(status=OrderStatus.FILLED).count()
+        assert filled == PaperOrder.objects.filter(reduce_only=False).count() > 0
         assert TickRun.objects.count() == TickRun.objects.values("slot").distinct().count()
         assert_books_balance()

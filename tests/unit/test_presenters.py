@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import formats, presenters
+from dashboard import figures, formats, presenters
 from trading.core.params import Params
 from trading.models import Bot, DayOpening, LastPrice, Mode, SideChoice, Signal, SignalVerdict, Trade, TradeStatus
 from trading.selectors import OpenTrade, Record, Refusals
@@ -51,7 +51,7 @@ def make_bot(**columns: Any) -> Bot:
     return Bot(**{**values, **columns})
 
 
-def figure(key: str, **given: Any) -> presenters.Figure:
+def figure(key: str, **given: Any) -> figures.Figure:
     parts: dict[str, Any] = {
         "bot": make_bot(),
         "opening": None,
@@ -59,7 +59,7 @@ def figure(key: str, **given: Any) -> presenters.Figure:
         "record": Record(closed=0, won=0),
         "trades": [],
     }
-    return next(shown for shown in presenters.figures(**{**parts, **given}) if shown.key == key)
+    return next(shown for shown in figures.figures(**{**parts, **given}) if shown.key == key)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,12 @@ def test_open_risk_is_the_loss_at_the_stops_with_fees() -> None:
 
 
 def test_a_position_on_its_way_in_counts_with_its_plan() -> None:
-    nothing = {"quantity": Decimal(0), "remaining": Decimal(0), "entry_price": Decimal(0), "fees": Decimal(0)}
+    nothing: dict[str, Any] = {
+        "quantity": Decimal(0),
+        "remaining": Decimal(0),
+        "entry_price": Decimal(0),
+        "fees": Decimal(0),
+    }
 
     assert make_position(status=TradeStatus.OPENING, **nothing).loss_at_stop == Decimal(20)
 
@@ -211,7 +216,12 @@ def test_without_a_price_nothing_is_made_up() -> None:
 
 
 def test_a_position_that_is_opening_shows_its_plan() -> None:
-    nothing = {"quantity": Decimal(0), "remaining": Decimal(0), "entry_price": Decimal(0), "opened_at": None}
+    nothing: dict[str, Any] = {
+        "quantity": Decimal(0),
+        "remaining": Decimal(0),
+        "entry_price": Decimal(0),
+        "opened_at": None,
+    }
 
     row = presenters.open_row(make_position(101.0, status=TradeStatus.OPENING, **nothing))
 

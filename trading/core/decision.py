@@ -131,6 +131,7 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
     )
     if quantity <= 0:
         return None
+    lost = quantity * sizing.loss_of_one(entry=entry, stop=stop, market=market)
     rules = position.exit_rules(side=setup.side, entry=float(entry), stop=float(stop), params=params, market=market)
     return Plan(
         symbol=setup.symbol,
@@ -139,7 +140,7 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
         entry=entry,
         stop=stop,
         targets=(market.price(rules.target_1), market.price(rules.target_2), market.price(rules.target_3)),
-        risk_fraction=fraction,
+        risk_fraction=float(lost / account.equity),
         factors=risk.factors,
     )
 

@@ -57,7 +57,7 @@ class ExitRules(NamedTuple):
     break_even: float
     """Where the stop goes after the first target; NaN: nowhere."""
     trail_start: float
-    """Profit (quote per base) from which the stop follows; infinite: never."""
+    """Best price from which on the stop follows; NaN: never."""
     trail_distance: float
     time_stop: int
     """Bars after which the rest is closed; 0 never."""
@@ -107,7 +107,7 @@ def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market:
         fraction_1=params.target_one_fraction,
         fraction_2=params.target_two_fraction,
         break_even=level(costs) if params.break_even else np.nan,
-        trail_start=params.trail_start_r * r if params.trailing else np.inf,
+        trail_start=level(params.trail_start_r * r) if params.trailing else np.nan,
         trail_distance=params.trail_distance_r * r,
         time_stop=params.time_stop,
         grid_numerator=numerator,
@@ -145,7 +145,8 @@ def _exits(rows: Floats) -> list[Exit]:
 @njit(cache=True)
 def on_grid(price: float, numerator: float, denominator: float) -> float:
     """Return the price on the grid, halves up, as the float nearest to the grid's decimal (types.Market.price_grid)."""
-    return float(np.floor(price * denominator / numerator + 0.5) * numerator / denominator)
+    # Half of an odd R is half a step, so ties are common; the margin keeps the last bit of a float from deciding them.
+    return float(np.floor(price * denominator / numerator + 0.5 + 1e-6) * numerator / denominator)
 
 
 @njit(cache=True)
@@ -167,7 +168,8 @@ def take(
 ) -> tuple[Position, int]:
     """Let the levels between `low` and `high` fill, writing `exits` from row `count` on; the bar is not closed."""
     side, remaining, hit = position.side, position.remaining, position.targets_hit
-    if remaining <= 0.0:
+    # No comparison with a missing price is true, so it would pass for one beyond every target.
+    if remaining <= 0.0 or np.isnan(open + high + low):
         return position, count
     worst, reach = (low, high) if side > 0 else (high, low)
     if side * (worst - position.stop) <= 0.0:
@@ -219,7 +221,7 @@ def _after_close(position: Position, rules: ExitRules, high: float, low: float) 
     stop, reason = position.stop, position.stop_reason
     if position.targets_hit > 0 and side * (rules.break_even - stop) > 0.0:
         stop, reason = rules.break_even, 1
-    if side * (best - position.entry) >= rules.trail_start:
+    if side * (best - rules.trail_start) >= 0.0:
         trail = on_grid(best - side * rules.trail_distance, rules.grid_numerator, rules.grid_denominator)
         if side * (trail - stop) > 0.0:
             stop, reason = trail, 2

@@ -91,10 +91,14 @@ def size_position(
     """
     if equity <= 0 or notional_left <= 0 or entry <= 0:
         return Decimal(0)
-    loss_per_unit = abs(entry - stop) + market.fee_rate * (entry + stop)
-    affordable = equity * Decimal(str(risk_fraction)) / loss_per_unit
+    affordable = equity * Decimal(str(risk_fraction)) / loss_of_one(entry=entry, stop=stop, market=market)
     quantity = market.quantity(min(affordable, notional_left / entry))
     return quantity if quantity * entry >= market.min_notional else Decimal(0)
+
+
+def loss_of_one(*, entry: Decimal, stop: Decimal, market: Market) -> Decimal:
+    """Return what one unit (base) loses between `entry` and `stop`, the fees of both included, in quote."""
+    return abs(entry - stop) + market.fee_rate * (entry + stop)
 
 
 def _streak_factor(params: Params, record: Record) -> float:

@@ -10,9 +10,13 @@ from django.db import models
 Quantity = partial(models.DecimalField, max_digits=28, decimal_places=12)
 """An amount of base or quote currency, or a price: 16 digits before the point, 12 behind it."""
 
-PLACES = Decimal("1e-12")
+PLACES = Decimal("1e-8")
 
 
 def stored(value: Decimal) -> Decimal:
-    """Return an amount as a Quantity column keeps it, so that sums in Python and in the database agree."""
+    """Return an amount rounded to what every database keeps exactly.
+
+    SQLite holds a decimal as a float of 15 sure digits, and adds floats when SQL adds: so amounts have 8
+    decimals, and sums of money are made in Python.
+    """
     return value.quantize(PLACES)

@@ -87,6 +87,11 @@ class Order(models.Model):
                 condition=models.Q(role="stop", status__in=LIVE),
                 name="one_live_stop",
             ),
+            models.UniqueConstraint(
+                fields=["trade", "reason"],
+                condition=models.Q(role="exit") & ~models.Q(status__in=NEVER_FILLED),
+                name="one_exit_per_reason",
+            ),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="order_quantity_positive"),
         ]
         indexes = [

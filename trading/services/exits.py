@@ -10,8 +10,8 @@ from django.db import transaction
 
 from trading.core import timeframes
 from trading.core.position import Exit, ExitRules, Position, lots, on_bar, on_price
-from trading.models import LIVE, Order, OrderRole, Trade, TradeStatus
-from trading.services import execution, protection
+from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, Trade, TradeStatus
+from trading.services import execution, lease, protection
 from trading.services.context import Context
 
 
@@ -24,13 +24,12 @@ def follow(trade: Trade, context: Context) -> None:
 
 
 def rules_as_json(rules: ExitRules) -> dict[str, float | None]:
-    """Return exit rules for a JSON column, which can hold neither NaN nor infinity: null means never."""
+    """Return exit rules for a JSON column, which cannot hold NaN: null means never."""
     return {name: value if math.isfinite(value) else None for name, value in rules._asdict().items()}
 
 
 def rules_of(trade: Trade) -> ExitRules:
-    never = {"break_even": math.nan, "trail_start": math.inf}
-    values: dict[str, Any] = {name: never[name] if value is None else value for name, value in trade.rules.items()}
+    values: dict[str, Any] = {name: math.nan if value is None else value for name, value in trade.rules.items()}
     return ExitRules(**values)
 
 
@@ -87,8 +86,9 @@ def _finish(trade: Trade, context: Context) -> None:
     if trade.status != TradeStatus.OPEN or trade.remaining <= 0:
         return
     last = trade.orders.filter(role=OrderRole.EXIT).order_by("-number").first()
-    reason = last.reason if last is not None else "rest"
+    reason = last.reason if last is not None and last.status in NEVER_FILLED else "rest"
     with transaction.atomic():
+        lease.check(context.lease)
         order = execution.record(trade, role=OrderRole.EXIT, reason=reason, quantity=trade.remaining, now=context.now)
     execution.drive(order, context)
     trade.refresh_from_db()
@@ -101,19 +101,32 @@ def _apply(trade: Trade, position: Position, exits: list[Exit], bar_at: datetime
         trade.refresh_from_db()
         return
     with transaction.atomic():
-        _save(trade, position, bar_at)
-        orders = _record(trade, position, exits, context)
+        lease.check(context.lease)
+        orders = _record(trade, position, exits, context) if _save(trade, position, bar_at) else []
     for order in orders:
         execution.drive(order, context)
     trade.refresh_from_db()
 
 
-def _save(trade: Trade, position: Position, bar_at: datetime) -> None:
-    trade.stop, trade.stop_reason = float(position.stop), int(position.stop_reason)
-    trade.remaining_fraction, trade.targets_hit = float(position.remaining), int(position.targets_hit)
-    trade.best, trade.bars, trade.last_bar_at = float(position.best), int(position.bars), bar_at
-    trade.save(
-        update_fields=["stop", "stop_reason", "remaining_fraction", "targets_hit", "best", "bars", "last_bar_at"]
+def _save(trade: Trade, position: Position, bar_at: datetime) -> bool:
+    """Write the position unless another process has moved it since this one read it; False: it has."""
+    as_read = Trade.objects.filter(
+        pk=trade.pk,
+        bars=trade.bars,
+        targets_hit=trade.targets_hit,
+        remaining_fraction=trade.remaining_fraction,
+        last_bar_at=trade.last_bar_at,
+    )
+    return bool(
+        as_read.update(
+            stop=float(position.stop),
+            stop_reason=int(position.stop_reason),
+            remaining_fraction=float(position.remaining),
+            targets_hit=int(position.targets_hit),
+            best=float(position.best),
+            bars=int(position.bars),
+            last_bar_at=bar_at,
+        )
     )
 
 

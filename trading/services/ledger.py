@@ -64,7 +64,8 @@ def book(order: Order, report: FillReport) -> bool:
     else:
         realised = _leave(trade, order, fill)
     _post(fill, realised)
-    Order.objects.filter(pk=order.pk).update(filled=F("filled") + fill.quantity)
+    order.filled = sum(order.fills.values_list("quantity", flat=True), Decimal(0))
+    order.save(update_fields=["filled"])
     return True
 
 
@@ -126,4 +127,6 @@ def _post(fill: Fill, realised: Decimal) -> None:
     LedgerEntry.objects.create(kind=LedgerKind.FEE, amount=-fill.fee, fill=fill, at=fill.at)
     if realised:
         LedgerEntry.objects.create(kind=LedgerKind.REALISED, amount=realised, fill=fill, at=fill.at)
-    Bot.objects.filter(pk=1).update(balance=F("balance") + realised - fill.fee)
+    bot = Bot.objects.select_for_update().get(pk=1)
+    bot.balance += realised - fill.fee
+    bot.save(update_fields=["balance"])

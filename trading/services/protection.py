@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from trading.core.position import ExitReason
 from trading.models import LIVE, Order, OrderRole, OrderStatus, Trade, TradeStatus
 from trading.services import execution
 from trading.services.context import Context
+
+logger = logging.getLogger(__name__)
 
 
 def ensure(trade: Trade, context: Context) -> None:
@@ -25,15 +28,20 @@ def ensure(trade: Trade, context: Context) -> None:
             return
     if not _wants_stop(trade):
         return
-    with transaction.atomic():
-        order = execution.record(
-            trade,
-            role=OrderRole.STOP,
-            reason=ExitReason(trade.stop_reason).label,
-            quantity=trade.remaining,
-            trigger=_trigger(trade, context),
-            now=context.now,
-        )
+    try:
+        with transaction.atomic():
+            order = execution.record(
+                trade,
+                role=OrderRole.STOP,
+                reason=ExitReason(trade.stop_reason).label,
+                quantity=trade.remaining,
+                trigger=_trigger(trade, context),
+                now=context.now,
+            )
+    except IntegrityError:
+        # The unique key allows one live stop: another process is placing it, and the next tick looks again.
+        logger.warning("the stop of trade %s is being placed by another process", trade.pk)
+        return
     execution.drive(order, context)
 
 

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             redis_command = startup.redis_command(settings.JULABA_DATA_DIR)
         else:
             startup.check_redis(settings.REDIS_URL)
+        startup.check_strategies()
         startup.check_database()
 
         settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where there is none
