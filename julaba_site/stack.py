@@ -22,7 +22,8 @@ from julaba_site.supervisor import Child, Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable]
 MANAGE = [*PYTHON, str(ROOT / "manage.py")]
-UVICORN = [*PYTHON, "-m", "uvicorn", "julaba_site.asgi:application", "--no-server-header", "--log-level=warning"]
+# Without the warnings about what is meant so: WhiteNoise reads small files in one go, and root is the user's choice.
+UVICORN = [*PYTHON, "-Wignore:StreamingHttpResponse must consume", "-m", "uvicorn", "julaba_site.asgi:application"]
 CELERY = [*PYTHON, "-Wignore:You're running the worker with superuser", "-m", "celery", "-q"]
 WORKER = ["worker", "-c1", "-lWARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 ENVIRONMENT = {
@@ -87,7 +88,8 @@ def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
 
 def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--lifespan=off"]
-    supervisor.start(Child("web", [*UVICORN, *listen, "--timeout-graceful-shutdown=3"]))
+    terse = ["--log-level=warning", "--no-server-header", "--timeout-graceful-shutdown=3"]
+    supervisor.start(Child("web", [*UVICORN, *listen, *terse]))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:

@@ -32,11 +32,6 @@ OVERVIEW_QUERIES = 14
 """Bot, parameters, opening, record, trades, prices, closed, signals, verdicts, refusals, events, 3 for the curve."""
 
 
-@pytest.fixture(autouse=True)
-def _no_collected_files(settings: Settings) -> None:
-    settings.STATIC_ROOT = None
-
-
 @pytest.fixture
 def user() -> User:
     return factories.user()

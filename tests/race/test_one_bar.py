@@ -69,7 +69,6 @@ def test_eight_threads_make_one_decision_and_one_order(path: Path, same_slot: bo
     with scratch.database(str(path)):
         set_params(price_age=600)
     with scratch.attached(str(path), FILE_OPTIONS):
-
         results = in_threads(
             path,
             lambda number: run_tick(ports, close_of(-1) + timedelta(seconds=0 if same_slot else 5 * number)),

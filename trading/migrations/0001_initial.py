@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,373 +15,594 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='DayOpening',
+            name="DayOpening",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(unique=True)),
-                ('equity', models.DecimalField(decimal_places=12, max_digits=28)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField(unique=True)),
+                ("equity", models.DecimalField(decimal_places=12, max_digits=28)),
             ],
         ),
         migrations.CreateModel(
-            name='EquityPoint',
+            name="EquityPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(unique=True)),
-                ('equity', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('balance', models.DecimalField(decimal_places=12, max_digits=28)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(unique=True)),
+                ("equity", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("balance", models.DecimalField(decimal_places=12, max_digits=28)),
             ],
         ),
         migrations.CreateModel(
-            name='LastPrice',
+            name="LastPrice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=30, unique=True)),
-                ('price', models.FloatField(help_text='Quote per base.')),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=30, unique=True)),
+                ("price", models.FloatField(help_text="Quote per base.")),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('name', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('owner', models.CharField(max_length=100)),
-                ('epoch', models.PositiveBigIntegerField(default=0)),
-                ('expires_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("owner", models.CharField(max_length=100)),
+                ("epoch", models.PositiveBigIntegerField(default=0)),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('entry', 'entry'), ('stop', 'protective stop'), ('exit', 'exit')], max_length=5)),
-                ('reason', models.CharField(help_text='Which level or act asked for it.', max_length=20)),
-                ('kind', models.CharField(max_length=6)),
-                ('side', models.CharField(max_length=4)),
-                ('quantity', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('trigger', models.DecimalField(blank=True, decimal_places=12, max_digits=28, null=True)),
-                ('level', models.DecimalField(blank=True, decimal_places=12, help_text='Where the fill model says the watched level was filled.', max_digits=28, null=True)),
-                ('status', models.CharField(choices=[('intent', 'recorded'), ('submitting', 'permitted'), ('unknown', 'outcome unknown'), ('open', 'open'), ('filled', 'filled'), ('canceled', 'canceled'), ('rejected', 'rejected'), ('absent', 'never arrived'), ('expired', 'expired')], default='intent', max_length=10)),
-                ('number', models.PositiveIntegerField(help_text='Counts the orders of the trade.')),
-                ('client_id', models.CharField(max_length=32, unique=True)),
-                ('venue_order_id', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField()),
-                ('permit_at', models.DateTimeField(blank=True, null=True)),
-                ('epoch', models.PositiveBigIntegerField(blank=True, help_text='Lease epoch of the permit.', null=True)),
-                ('filled', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=28)),
-                ('note', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("entry", "entry"), ("stop", "protective stop"), ("exit", "exit")], max_length=5
+                    ),
+                ),
+                ("reason", models.CharField(help_text="Which level or act asked for it.", max_length=20)),
+                ("kind", models.CharField(max_length=6)),
+                ("side", models.CharField(max_length=4)),
+                ("quantity", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("trigger", models.DecimalField(blank=True, decimal_places=12, max_digits=28, null=True)),
+                (
+                    "level",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=12,
+                        help_text="Where the fill model says the watched level was filled.",
+                        max_digits=28,
+                        null=True,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("intent", "recorded"),
+                            ("submitting", "permitted"),
+                            ("unknown", "outcome unknown"),
+                            ("open", "open"),
+                            ("filled", "filled"),
+                            ("canceled", "canceled"),
+                            ("rejected", "rejected"),
+                            ("absent", "never arrived"),
+                            ("expired", "expired"),
+                        ],
+                        default="intent",
+                        max_length=10,
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(help_text="Counts the orders of the trade.")),
+                ("client_id", models.CharField(max_length=32, unique=True)),
+                ("venue_order_id", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField()),
+                ("permit_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "epoch",
+                    models.PositiveBigIntegerField(blank=True, help_text="Lease epoch of the permit.", null=True),
+                ),
+                ("filled", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=28)),
+                ("note", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
-            name='PaperPosition',
+            name="PaperPosition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=30, unique=True)),
-                ('quantity', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=28)),
-                ('price', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=28)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=30, unique=True)),
+                ("quantity", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=28)),
+                ("price", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=28)),
             ],
         ),
         migrations.CreateModel(
-            name='Scan',
+            name="Scan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(unique=True)),
-                ('timeframe', models.CharField(max_length=5)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(unique=True)),
+                ("timeframe", models.CharField(max_length=5)),
             ],
         ),
         migrations.CreateModel(
-            name='Bot',
+            name="Bot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trading_state', models.CharField(choices=[('active', 'running'), ('paused', 'paused')], default='active', max_length=12)),
-                ('state_reason', models.TextField(blank=True)),
-                ('is_replaying', models.BooleanField(default=False, help_text='The simulated past is being replayed.')),
-                ('initial_balance', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=28)),
-                ('balance', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Initial balance plus realised PnL less fees.', max_digits=28)),
-                ('equity', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Balance plus unrealised PnL.', max_digits=28)),
-                ('peak_equity', models.DecimalField(decimal_places=12, default=Decimal('0'), max_digits=28)),
-                ('losses_in_row', models.PositiveIntegerField(default=0)),
-                ('wins_in_row', models.PositiveIntegerField(default=0)),
-                ('last_loss_at', models.DateTimeField(blank=True, null=True)),
-                ('last_tick_at', models.DateTimeField(blank=True, null=True)),
-                ('data_at', models.DateTimeField(blank=True, help_text='Time of the newest price.', null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "trading_state",
+                    models.CharField(
+                        choices=[("active", "running"), ("paused", "paused")], default="active", max_length=12
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True)),
+                ("is_replaying", models.BooleanField(default=False, help_text="The simulated past is being replayed.")),
+                ("initial_balance", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=28)),
+                (
+                    "balance",
+                    models.DecimalField(
+                        decimal_places=12,
+                        default=Decimal("0"),
+                        help_text="Initial balance plus realised PnL less fees.",
+                        max_digits=28,
+                    ),
+                ),
+                (
+                    "equity",
+                    models.DecimalField(
+                        decimal_places=12, default=Decimal("0"), help_text="Balance plus unrealised PnL.", max_digits=28
+                    ),
+                ),
+                ("peak_equity", models.DecimalField(decimal_places=12, default=Decimal("0"), max_digits=28)),
+                ("losses_in_row", models.PositiveIntegerField(default=0)),
+                ("wins_in_row", models.PositiveIntegerField(default=0)),
+                ("last_loss_at", models.DateTimeField(blank=True, null=True)),
+                ("last_tick_at", models.DateTimeField(blank=True, null=True)),
+                ("data_at", models.DateTimeField(blank=True, help_text="Time of the newest price.", null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='one_bot')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("pk", 1)), name="one_bot")],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('kind', models.CharField(max_length=40)),
-                ('symbol', models.CharField(blank=True, max_length=30)),
-                ('text', models.TextField()),
-                ('payload', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("kind", models.CharField(max_length=40)),
+                ("symbol", models.CharField(blank=True, max_length=30)),
+                ("text", models.TextField()),
+                ("payload", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['-at'], name='event_newest')],
+                "indexes": [models.Index(fields=["-at"], name="event_newest")],
             },
         ),
         migrations.CreateModel(
-            name='Fill',
+            name="Fill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('venue_fill_id', models.CharField(max_length=64, unique=True)),
-                ('quantity', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('price', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('fee', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('at', models.DateTimeField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("venue_fill_id", models.CharField(max_length=64, unique=True)),
+                ("quantity", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("price", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("fee", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("at", models.DateTimeField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="fills", to="trading.order"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PaperAccount',
+            name="PaperAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('balance', models.DecimalField(decimal_places=12, max_digits=28)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("balance", models.DecimalField(decimal_places=12, max_digits=28)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='one_paper_account')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("pk", 1)), name="one_paper_account")],
             },
         ),
         migrations.CreateModel(
-            name='PaperOrder',
+            name="PaperOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(max_length=32, unique=True)),
-                ('symbol', models.CharField(max_length=30)),
-                ('side', models.CharField(max_length=4)),
-                ('kind', models.CharField(max_length=6)),
-                ('quantity', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('trigger', models.DecimalField(blank=True, decimal_places=12, max_digits=28, null=True)),
-                ('reduce_only', models.BooleanField(default=False)),
-                ('status', models.CharField(max_length=8)),
-                ('placed_at', models.DateTimeField()),
-                ('matched_at', models.DateTimeField(help_text='Open time up to which (exclusive) closed bars were matched.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("client_id", models.CharField(max_length=32, unique=True)),
+                ("symbol", models.CharField(max_length=30)),
+                ("side", models.CharField(max_length=4)),
+                ("kind", models.CharField(max_length=6)),
+                ("quantity", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("trigger", models.DecimalField(blank=True, decimal_places=12, max_digits=28, null=True)),
+                ("reduce_only", models.BooleanField(default=False)),
+                ("status", models.CharField(max_length=8)),
+                ("placed_at", models.DateTimeField()),
+                (
+                    "matched_at",
+                    models.DateTimeField(help_text="Open time up to which (exclusive) closed bars were matched."),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'open')), fields=['symbol'], name='paper_order_open')],
+                "indexes": [
+                    models.Index(condition=models.Q(("status", "open")), fields=["symbol"], name="paper_order_open")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PaperFill',
+            name="PaperFill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('price', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('fee', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('at', models.DateTimeField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.paperorder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("quantity", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("price", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("fee", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("at", models.DateTimeField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="fills", to="trading.paperorder"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ParameterRevision',
+            name="ParameterRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True)),
-                ('values', models.JSONField(help_text='Every parameter by name.')),
-                ('changes', models.JSONField(help_text='List of {name, old, new} against the revision before.')),
-                ('reason', models.TextField(help_text='Why it was changed.')),
-                ('author_name', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField()),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(unique=True)),
+                ("values", models.JSONField(help_text="Every parameter by name.")),
+                ("changes", models.JSONField(help_text="List of {name, old, new} against the revision before.")),
+                ("reason", models.TextField(help_text="Why it was changed.")),
+                ("author_name", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Signal',
+            name="Signal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=30)),
-                ('timeframe', models.CharField(max_length=5)),
-                ('bar_at', models.DateTimeField(help_text='Open time of the bar that closed with the setup.')),
-                ('strategy', models.CharField(max_length=50)),
-                ('side', models.CharField(choices=[('long', 'long'), ('short', 'short')], max_length=5)),
-                ('status', models.CharField(choices=[('taken', 'taken'), ('refused', 'refused'), ('expired', 'expired')], max_length=10)),
-                ('refused_by', models.CharField(blank=True, max_length=40)),
-                ('reason', models.TextField(blank=True)),
-                ('price', models.FloatField(help_text='Close of the bar, quote per base.')),
-                ('atr', models.FloatField(help_text='Average true range, quote per base.')),
-                ('regime', models.CharField(max_length=12)),
-                ('score', models.FloatField(help_text='Technical score, 0 to 100; null where an indicator had no value.', null=True)),
-                ('indicators', models.JSONField(help_text='Each indicator at the bar; null where it had no value.')),
-                ('decided_at', models.DateTimeField()),
-                ('code_version', models.CharField(max_length=20)),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='trading.parameterrevision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=30)),
+                ("timeframe", models.CharField(max_length=5)),
+                ("bar_at", models.DateTimeField(help_text="Open time of the bar that closed with the setup.")),
+                ("strategy", models.CharField(max_length=50)),
+                ("side", models.CharField(choices=[("long", "long"), ("short", "short")], max_length=5)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("taken", "taken"), ("refused", "refused"), ("expired", "expired")], max_length=10
+                    ),
+                ),
+                ("refused_by", models.CharField(blank=True, max_length=40)),
+                ("reason", models.TextField(blank=True)),
+                ("price", models.FloatField(help_text="Close of the bar, quote per base.")),
+                ("atr", models.FloatField(help_text="Average true range, quote per base.")),
+                ("regime", models.CharField(max_length=12)),
+                (
+                    "score",
+                    models.FloatField(
+                        help_text="Technical score, 0 to 100; null where an indicator had no value.", null=True
+                    ),
+                ),
+                ("indicators", models.JSONField(help_text="Each indicator at the bar; null where it had no value.")),
+                ("decided_at", models.DateTimeField()),
+                ("code_version", models.CharField(max_length=20)),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signals",
+                        to="trading.parameterrevision",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SignalVerdict',
+            name="SignalVerdict",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=40)),
-                ('passed', models.BooleanField()),
-                ('value', models.FloatField(null=True)),
-                ('limit', models.FloatField(null=True)),
-                ('reason', models.TextField()),
-                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='trading.signal')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=40)),
+                ("passed", models.BooleanField()),
+                ("value", models.FloatField(null=True)),
+                ("limit", models.FloatField(null=True)),
+                ("reason", models.TextField()),
+                (
+                    "signal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="trading.signal"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TickRun',
+            name="TickRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('job', models.CharField(max_length=20)),
-                ('slot', models.DateTimeField()),
-                ('owner', models.CharField(max_length=100)),
-                ('started_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("job", models.CharField(max_length=20)),
+                ("slot", models.DateTimeField()),
+                ("owner", models.CharField(max_length=100)),
+                ("started_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('job', 'slot'), name='one_run_per_slot')],
+                "constraints": [models.UniqueConstraint(fields=("job", "slot"), name="one_run_per_slot")],
             },
         ),
         migrations.CreateModel(
-            name='Trade',
+            name="Trade",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(choices=[('paper', 'paper'), ('live', 'live')], max_length=5)),
-                ('symbol', models.CharField(max_length=30)),
-                ('side', models.CharField(choices=[('long', 'long'), ('short', 'short')], max_length=5)),
-                ('status', models.CharField(choices=[('opening', 'opening'), ('open', 'open'), ('closed', 'closed'), ('canceled', 'canceled')], default='opening', max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('opened_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('exit_reason', models.CharField(blank=True, max_length=20)),
-                ('planned_quantity', models.DecimalField(decimal_places=12, help_text='Base.', max_digits=28)),
-                ('planned_entry', models.DecimalField(decimal_places=12, help_text='Quote per base, slippage included.', max_digits=28)),
-                ('quantity', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Base that was bought or sold short.', max_digits=28)),
-                ('remaining', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Base still open.', max_digits=28)),
-                ('entry_price', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Mean fill price, quote per base.', max_digits=28)),
-                ('fees', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Quote, all fills.', max_digits=28)),
-                ('gross_pnl', models.DecimalField(decimal_places=12, default=Decimal('0'), help_text='Quote, realised, before fees.', max_digits=28)),
-                ('equity_at_entry', models.DecimalField(decimal_places=12, help_text='Quote.', max_digits=28)),
-                ('risk_fraction', models.FloatField(help_text='Of equity, lost at the first stop.')),
-                ('risk_factors', models.JSONField()),
-                ('rules', models.JSONField(help_text='The exit rules fixed at entry; null: never.')),
-                ('first_stop', models.FloatField()),
-                ('stop', models.FloatField()),
-                ('stop_reason', models.PositiveSmallIntegerField(default=0, help_text='core.position.ExitReason of the stop.')),
-                ('remaining_fraction', models.FloatField(default=1.0)),
-                ('targets_hit', models.PositiveSmallIntegerField(default=0)),
-                ('best', models.FloatField(help_text='Best price since entry.')),
-                ('bars', models.PositiveIntegerField(default=0)),
-                ('last_bar_at', models.DateTimeField(help_text='Open time of the newest bar that the position has seen.')),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trades', to='trading.parameterrevision')),
-                ('signal', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='trade', to='trading.signal')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("mode", models.CharField(choices=[("paper", "paper"), ("live", "live")], max_length=5)),
+                ("symbol", models.CharField(max_length=30)),
+                ("side", models.CharField(choices=[("long", "long"), ("short", "short")], max_length=5)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("opening", "opening"),
+                            ("open", "open"),
+                            ("closed", "closed"),
+                            ("canceled", "canceled"),
+                        ],
+                        default="opening",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("opened_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("exit_reason", models.CharField(blank=True, max_length=20)),
+                ("planned_quantity", models.DecimalField(decimal_places=12, help_text="Base.", max_digits=28)),
+                (
+                    "planned_entry",
+                    models.DecimalField(
+                        decimal_places=12, help_text="Quote per base, slippage included.", max_digits=28
+                    ),
+                ),
+                (
+                    "quantity",
+                    models.DecimalField(
+                        decimal_places=12,
+                        default=Decimal("0"),
+                        help_text="Base that was bought or sold short.",
+                        max_digits=28,
+                    ),
+                ),
+                (
+                    "remaining",
+                    models.DecimalField(
+                        decimal_places=12, default=Decimal("0"), help_text="Base still open.", max_digits=28
+                    ),
+                ),
+                (
+                    "entry_price",
+                    models.DecimalField(
+                        decimal_places=12,
+                        default=Decimal("0"),
+                        help_text="Mean fill price, quote per base.",
+                        max_digits=28,
+                    ),
+                ),
+                (
+                    "fees",
+                    models.DecimalField(
+                        decimal_places=12, default=Decimal("0"), help_text="Quote, all fills.", max_digits=28
+                    ),
+                ),
+                (
+                    "gross_pnl",
+                    models.DecimalField(
+                        decimal_places=12,
+                        default=Decimal("0"),
+                        help_text="Quote, realised, before fees.",
+                        max_digits=28,
+                    ),
+                ),
+                ("equity_at_entry", models.DecimalField(decimal_places=12, help_text="Quote.", max_digits=28)),
+                ("risk_fraction", models.FloatField(help_text="Of equity, lost at the first stop.")),
+                ("risk_factors", models.JSONField()),
+                ("rules", models.JSONField(help_text="The exit rules fixed at entry; null: never.")),
+                ("first_stop", models.FloatField()),
+                ("stop", models.FloatField()),
+                (
+                    "stop_reason",
+                    models.PositiveSmallIntegerField(default=0, help_text="core.position.ExitReason of the stop."),
+                ),
+                ("remaining_fraction", models.FloatField(default=1.0)),
+                ("targets_hit", models.PositiveSmallIntegerField(default=0)),
+                ("best", models.FloatField(help_text="Best price since entry.")),
+                ("bars", models.PositiveIntegerField(default=0)),
+                (
+                    "last_bar_at",
+                    models.DateTimeField(help_text="Open time of the newest bar that the position has seen."),
+                ),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="trades",
+                        to="trading.parameterrevision",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="trade", to="trading.signal"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='order',
-            name='trade',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='trading.trade'),
+            model_name="order",
+            name="trade",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="trading.trade"
+            ),
         ),
         migrations.CreateModel(
-            name='Watermark',
+            name="Watermark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbol', models.CharField(max_length=30)),
-                ('timeframe', models.CharField(max_length=5)),
-                ('bar_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("symbol", models.CharField(max_length=30)),
+                ("timeframe", models.CharField(max_length=5)),
+                ("bar_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('symbol', 'timeframe'), name='one_watermark')],
+                "constraints": [models.UniqueConstraint(fields=("symbol", "timeframe"), name="one_watermark")],
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('deposit', 'deposit'), ('realised', 'realised PnL'), ('fee', 'fee')], max_length=8)),
-                ('amount', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('at', models.DateTimeField()),
-                ('fill', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger', to='trading.fill')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("deposit", "deposit"), ("realised", "realised PnL"), ("fee", "fee")], max_length=8
+                    ),
+                ),
+                ("amount", models.DecimalField(decimal_places=12, max_digits=28)),
+                ("at", models.DateTimeField()),
+                (
+                    "fill",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger",
+                        to="trading.fill",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('fill', 'kind'), name='one_entry_per_fill_and_kind')],
+                "constraints": [models.UniqueConstraint(fields=("fill", "kind"), name="one_entry_per_fill_and_kind")],
             },
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveIntegerField()),
-                ('from_status', models.CharField(blank=True, max_length=10)),
-                ('to_status', models.CharField(max_length=10)),
-                ('at', models.DateTimeField()),
-                ('note', models.TextField(blank=True)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='trading.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.PositiveIntegerField()),
+                ("from_status", models.CharField(blank=True, max_length=10)),
+                ("to_status", models.CharField(max_length=10)),
+                ("at", models.DateTimeField()),
+                ("note", models.TextField(blank=True)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="trading.order"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('order', 'seq'), name='one_event_per_seq')],
+                "constraints": [models.UniqueConstraint(fields=("order", "seq"), name="one_event_per_seq")],
             },
         ),
         migrations.CreateModel(
-            name='ScanRow',
+            name="ScanRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rank', models.PositiveSmallIntegerField()),
-                ('symbol', models.CharField(max_length=30)),
-                ('score', models.FloatField()),
-                ('price', models.FloatField()),
-                ('regime', models.CharField(max_length=12)),
-                ('parts', models.JSONField()),
-                ('scan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='trading.scan')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rank", models.PositiveSmallIntegerField()),
+                ("symbol", models.CharField(max_length=30)),
+                ("score", models.FloatField()),
+                ("price", models.FloatField()),
+                ("regime", models.CharField(max_length=12)),
+                ("parts", models.JSONField()),
+                (
+                    "scan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="trading.scan"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('scan', 'symbol'), name='one_row_per_scan_and_symbol')],
+                "constraints": [models.UniqueConstraint(fields=("scan", "symbol"), name="one_row_per_scan_and_symbol")],
             },
         ),
         migrations.AddIndex(
-            model_name='signal',
-            index=models.Index(fields=['-decided_at'], name='signal_newest'),
+            model_name="signal",
+            index=models.Index(fields=["-decided_at"], name="signal_newest"),
         ),
         migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.UniqueConstraint(fields=('symbol', 'timeframe', 'bar_at'), name='one_decision_per_bar'),
+            model_name="signal",
+            constraint=models.UniqueConstraint(fields=("symbol", "timeframe", "bar_at"), name="one_decision_per_bar"),
         ),
         migrations.AddConstraint(
-            model_name='signalverdict',
-            constraint=models.UniqueConstraint(fields=('signal', 'position'), name='one_verdict_per_position'),
+            model_name="signalverdict",
+            constraint=models.UniqueConstraint(fields=("signal", "position"), name="one_verdict_per_position"),
         ),
         migrations.AddIndex(
-            model_name='trade',
-            index=models.Index(fields=['status', '-closed_at'], name='trade_closed_newest'),
+            model_name="trade",
+            index=models.Index(fields=["status", "-closed_at"], name="trade_closed_newest"),
         ),
         migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('opening', 'open'))), fields=('mode', 'symbol'), name='one_open_trade_per_symbol'),
+            model_name="trade",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("opening", "open"))),
+                fields=("mode", "symbol"),
+                name="one_open_trade_per_symbol",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.CheckConstraint(condition=models.Q(('planned_quantity__gt', 0)), name='trade_quantity_positive'),
+            model_name="trade",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("planned_quantity__gt", 0)), name="trade_quantity_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.CheckConstraint(condition=models.Q(('remaining__gte', 0)), name='trade_never_crosses_zero'),
+            model_name="trade",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("remaining__gte", 0)), name="trade_never_crosses_zero"
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', ('intent', 'submitting', 'unknown', 'open'))), fields=['status'], name='order_live'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status__in", ("intent", "submitting", "unknown", "open"))),
+                fields=["status"],
+                name="order_live",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('trade', 'number'), name='one_number_per_trade'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("trade", "number"), name="one_number_per_trade"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'entry'), models.Q(('status__in', ('rejected', 'absent', 'expired')), _negated=True)), fields=('trade',), name='one_live_entry'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("role", "entry"), models.Q(("status__in", ("rejected", "absent", "expired")), _negated=True)
+                ),
+                fields=("trade",),
+                name="one_live_entry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'stop'), ('status__in', ('intent', 'submitting', 'unknown', 'open'))), fields=('trade',), name='one_live_stop'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("role", "stop"), ("status__in", ("intent", "submitting", "unknown", "open"))),
+                fields=("trade",),
+                name="one_live_stop",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'exit'), models.Q(('status__in', ('rejected', 'absent', 'expired')), _negated=True)), fields=('trade', 'reason'), name='one_exit_per_reason'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("role", "exit"), models.Q(("status__in", ("rejected", "absent", "expired")), _negated=True)
+                ),
+                fields=("trade", "reason"),
+                name="one_exit_per_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='order_quantity_positive'),
+            model_name="order",
+            constraint=models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="order_quantity_positive"),
         ),
     ]

@@ -44,7 +44,6 @@ class Command(BaseCommand):
         startup.check_strategies()
         startup.check_database()
 
-        settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where there is none
         call_command("migrate", verbosity=0, interactive=False)
         Bot.objects.filter(is_replaying=True).update(is_replaying=False)  # what was killed in the middle of it
         origin = startup.origin(host)
