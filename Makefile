@@ -7,10 +7,10 @@ SOURCES := julaba_site trading mlops notifications dashboard tests $(wildcard be
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test lint bench screenshots lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed  ## start Julaba on port 8000 (another one: PORT=8001 make run) until Ctrl-C
 	@caller=$$(export -p); if [ -f .env ]; then set -a; . ./.env; set +a; eval "$$caller"; fi; \
@@ -33,6 +33,9 @@ lint: .venv/installed-dev  ## check style, types, imports, migrations and length
 bench: .venv/installed-dev  ## run the benchmarks
 	@set -e; for script in benchmarks/*.py; do \
 		if [ -e "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; else echo "there is no benchmark yet"; fi; done
+
+screenshots: .venv/installed-dev  ## take a picture of every page, light and dark, wide and narrow
+	$(BIN)/python -m tests.e2e.screenshots screenshots
 
 lock: .venv/installed-dev  ## resolve requirements*.in into requirements*.txt, each as a whole
 	$(BIN)/python -m pip install -qq uv

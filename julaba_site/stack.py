@@ -87,7 +87,7 @@ def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
 
 
 def _start_web(supervisor: Supervisor, stack: Stack) -> None:
-    listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--lifespan=off"]
+    listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--ws-max-size=65536", "--lifespan=off"]
     terse = ["--log-level=warning", "--no-server-header", "--timeout-graceful-shutdown=3"]
     supervisor.start(Child("web", [*UVICORN, *listen, *terse]))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):

@@ -70,5 +70,8 @@ def _field(name: str, spec: Spec) -> forms.Field:
         return SymbolsField(**common)
     if spec.choices:
         return forms.ChoiceField(choices=[(c, c) for c in spec.choices], **common)
-    kind = forms.IntegerField if spec.kind is int else forms.FloatField
-    return kind(min_value=spec.low, max_value=spec.high, **common)
+    assert spec.low is not None
+    assert spec.high is not None
+    if spec.kind is int:
+        return forms.IntegerField(min_value=int(spec.low), max_value=int(spec.high), **common)
+    return forms.FloatField(min_value=spec.low, max_value=spec.high, **common)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
@@ -26,15 +27,15 @@ START, END = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _scratch_only(django_db_blocker: DjangoDbBlocker, settings: Any, tmp_path: Path):  # type: ignore[no-untyped-def]
-    settings.JULABA_DATA_DIR = tmp_path
+def _scratch_only(django_db_blocker: DjangoDbBlocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(settings, "JULABA_DATA_DIR", tmp_path)
     with django_db_blocker.unblock():
         yield
 
 
 def stored(symbol: str, *, seed: int = 5) -> Candles:
     candles = simulate.candles(seed=seed, symbol=symbol, timeframe="15m", start=START, stop=END)
-    CandleStore(wiring.settings.JULABA_DATA_DIR / "candles", "import").write(candles)
+    CandleStore(settings.JULABA_DATA_DIR / "candles", "import").write(candles)
     return candles
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from tests.engine import assert_books_balance, close_of, enter_at, ports_over, run_tick, series, set_params
 from trading.core import decision
 from trading.models import Bot, Order, OrderRole, OrderStatus, PaperOrder, Signal, TickRun, Trade
-from trading.services import entries, ledger, lease, scratch, tick
+from trading.services import entries, lease, ledger, scratch, tick
 
 QUIET = (100.0, 100.5, 99.5, 100.0)
 THREADS = 8
@@ -30,25 +31,15 @@ FILE_OPTIONS = {
 def in_threads(path: Path, act: Callable[[int], object]) -> list[object]:
     """Run `act(number)` in THREADS threads at once, each with its own connection to the file; return what each gave."""
     barrier = threading.Barrier(THREADS, timeout=30)
-    results: list[object] = []
-    errors: list[Exception] = []
 
-    def work(number: int) -> None:
+    def work(number: int) -> object:
         with scratch.attached(str(path), FILE_OPTIONS):
             connection.ensure_connection()
             barrier.wait()
-            try:
-                results.append(act(number))
-            except Exception as error:
-                errors.append(error)
+            return act(number)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    return results
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, range(THREADS)))
 
 
 @pytest.fixture(autouse=True)

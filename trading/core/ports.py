@@ -119,9 +119,12 @@ class OrderReport:
 
 
 class Broker(Protocol):
-    """An account at a venue. `mode` is 'paper' or 'live' and is stamped on every row."""
+    """An account at a venue."""
 
-    mode: str
+    @property
+    def mode(self) -> str:
+        """Return 'paper' or 'live'; it is stamped on every row."""
+        ...
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order, once; raise OrderRejected or OutcomeUnknown."""
