@@ -87,9 +87,10 @@ def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
 
 
 def _start_web(supervisor: Supervisor, stack: Stack) -> None:
-    listen = [f"--host={stack.host}", f"--port={stack.port}", "--ws=websockets-sansio", "--ws-max-size=65536", "--lifespan=off"]
-    terse = ["--log-level=warning", "--no-server-header", "--timeout-graceful-shutdown=3"]
-    supervisor.start(Child("web", [*UVICORN, *listen, *terse]))
+    listen = [f"--host={stack.host}", f"--port={stack.port}", "--timeout-graceful-shutdown=3", "--lifespan=off"]
+    sockets = ["--ws=websockets-sansio", "--ws-max-size=65536"]
+    terse = ["--log-level=warning", "--no-server-header"]
+    supervisor.start(Child("web", [*UVICORN, *listen, *sockets, *terse]))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:
