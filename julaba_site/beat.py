@@ -11,3 +11,4 @@ from celery import Celery
 
 app = Celery("julaba-beat", fixups=[])
 app.config_from_object("julaba_site.settings", namespace="CELERY")
+app.conf.worker_redirect_stdouts = False  # a traceback would become one log line per character that it underlines

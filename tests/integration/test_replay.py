@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
 from tests.reference import Reference
-from trading import wiring
+from trading import replay, wiring
 from trading.adapters.candle_csv import read_csv
 from trading.adapters.candle_store import CandleStore
 from trading.adapters.stored_market import StoredMarket
@@ -52,7 +52,7 @@ def replayed(
 
 
 def assert_equals_reference(report: dict[str, Any], candles: Candles, params: Params) -> None:
-    market = StoredMarket({candles.symbol: candles}, fee_rate=wiring.DEFAULT_FEE_RATE).markets()[candles.symbol]
+    market = StoredMarket({candles.symbol: candles}, fee_rate=replay.DEFAULT_FEE_RATE).markets()[candles.symbol]
     reference = Reference(candles, market, params, wiring.strategy_list())
     expected = reference.run()
     assert len(report["trades"]) == len(expected)

@@ -23,6 +23,7 @@ class LedgerEntry(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "ledger entries"
         constraints = [models.UniqueConstraint(fields=["fill", "kind"], name="one_entry_per_fill_and_kind")]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from trading import wiring
+from trading import replay
 from trading.adapters.candle_store import CandleStoreError
 from trading.core.param_spec import ParamsError
 from trading.core.strategies import StrategyError
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             )
         values = _read_params(params) if params else {}
         try:
-            report = wiring.replay(
+            report = replay.run(
                 symbols=options["symbols"],
                 timeframe=options["timeframe"],
                 start=options["start"],
@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 exchange=options["exchange"],
             )
-        except (CandleStoreError, ParamsError, StrategyError, UnknownTimeframe, wiring.NothingToReplay) as error:
+        except (CandleStoreError, ParamsError, StrategyError, UnknownTimeframe, replay.NothingToReplay) as error:
             raise CommandError(str(error), returncode=2) from error
         _write(json, report)
         summary = report["summary"]

@@ -1,0 +1,67 @@
+"""A replay put together: stored candles, the live tick, a scratch database, a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from trading import wiring
+from trading.adapters.candle_store import CandleStore
+from trading.adapters.stored_market import StoredMarket
+from trading.core.candles import Candles
+from trading.core.params import Params
+from trading.core.slippage import Slippage
+from trading.services import parameters, replay_report, replaying, scratch
+
+DEFAULT_FEE_RATE = Decimal("0.001")
+"""Taker fee assumed for stored candles, which do not say where they would be traded."""
+
+
+class NothingToReplay(ValueError):
+    """The asked stretch holds no bar to trade on."""
+
+
+def run(
+    *,
+    symbols: Sequence[str],
+    timeframe: str,
+    start: datetime | None,
+    end: datetime | None,
+    values: Mapping[str, Any],
+    seed: int | None,
+    exchange: str,
+) -> dict[str, Any]:
+    """Replay stored candles through the live tick in a scratch database and return the report.
+
+    `values` are the parameters that differ from the defaults. Raises ParamsError, UnknownTimeframe,
+    StrategyError, CandleStoreError (nothing stored, gaps) and NothingToReplay.
+    """
+    params = Params.of({**values, "timeframe": timeframe, "pairs": list(symbols)})
+    store = CandleStore(settings.JULABA_DATA_DIR / "candles", exchange)
+    series = {symbol: store.read(symbol, timeframe, start=None, end=end) for symbol in symbols}
+    first = max(start, _first_close(series)) if start else _first_close(series)
+    last = max(candles.closed_at(len(candles) - 1) for candles in series.values())
+    if first > last:
+        raise NothingToReplay(f"no stored bar closes between {first} and {last}: choose another --from or --to")
+    market = StoredMarket(series, fee_rate=DEFAULT_FEE_RATE)
+    replayed = wiring.ports_over(market, params, Slippage(fraction=params.slippage, seed=seed))
+    with scratch.database():
+        revision = parameters.current(now=first)
+        parameters.revise(
+            values=params.as_json(), reason="replay", author=None, expected_number=revision.number, now=first
+        )
+        replaying.run(ports=replayed, timeframe=timeframe, start=first, end=last)
+        return replay_report.build(
+            symbols=list(symbols),
+            timeframe=timeframe,
+            params=params.as_json(),
+            bars={symbol: len(candles) for symbol, candles in series.items()},
+        )
+
+
+def _first_close(series: Mapping[str, Candles]) -> datetime:
+    return min(candles.closed_at(0) for candles in series.values())
