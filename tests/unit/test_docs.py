@@ -1,0 +1,61 @@
+"""What the documents show has to run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trading.core import strategies
+from trading.core.analysis import analyse
+from trading.core.candles import Candles
+from trading.core.params import Params
+from trading.research import simulate
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> strategies.Strategy:
+    source = re.search(r"```python\n(.*?)```", (ROOT / "docs/STRATEGIES.md").read_text(), re.DOTALL)
+    assert source is not None
+    (tmp_path / "my_strategies.py").write_text(source[1])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_strategies", raising=False)
+    return strategies.load(["my_strategies.Breakout"])[0]
+
+
+def some_candles() -> Candles:
+    start = datetime(2026, 2, 1, tzinfo=UTC)
+    return simulate.candles(seed=1, symbol="ETH/USDT", timeframe="5m", start=start, stop=start + timedelta(days=3))
+
+
+def test_the_example_strategy_enters_both_ways(example: strategies.Strategy) -> None:
+    candles = some_candles()
+
+    sides = example.sides(candles, analyse(candles, Params()), Params())
+
+    assert set(np.unique(sides)) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize("cut", [10, 21, 300, 777])
+def test_the_example_strategy_never_looks_ahead(example: strategies.Strategy, cut: int) -> None:
+    candles, params = some_candles(), Params()
+    whole = example.sides(candles, analyse(candles, params), params)
+
+    part = candles.slice(0, cut)
+
+    assert (example.sides(part, analyse(part, params), params) == whole[:cut]).all()
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/ARCHITECTURE.md", "docs/STRATEGIES.md"])
+def test_every_file_that_a_document_names_is_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+
+    named = re.findall(r"`((?:docs|tests|trading|dashboard|julaba_site)/[\w/]+\.(?:py|md))`", text)
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
