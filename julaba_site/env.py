@@ -30,6 +30,14 @@ def whole(name: str, default: int, *, low: int, high: int) -> int:
     return int(value)
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """Return one of the choices, in whichever case it was written."""
+    value = text(name, default).upper()
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}")
+    return value
+
+
 def words(name: str, default: tuple[str, ...]) -> list[str]:
     """Return a comma-separated list."""
     value = os.environ.get(name, "")

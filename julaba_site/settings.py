@@ -145,7 +145,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 TICK_SECONDS = 5
 SCAN_SECONDS = 300
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A hint that came too late is worth nothing: each expires before its successor.
     "tick": {"task": "trading.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS * 0.9}},
     "scan": {"task": "trading.tasks.scan", "schedule": SCAN_SECONDS, "options": {"expires": SCAN_SECONDS * 0.9}},
@@ -169,5 +169,5 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # In an outage it logs a traceback a second; dashboard.hub says once that Redis does not answer.
     "loggers": {"channels_redis.pubsub": {"level": "CRITICAL"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core_values import MONDAY, NAN, candles, walk
@@ -134,6 +134,7 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         candles([(1, 1, 1, 1, 1)]).until(datetime(2025, 3, 3), limit=1)  # noqa: DTZ001
 
 
+@settings(deadline=None)
 @given(
     timeframe=st.sampled_from(list(timeframes.MILLISECONDS)),
     bars=st.integers(0, 30),
@@ -191,6 +192,7 @@ def test_bars_that_do_not_divide_are_refused(short: str, long: str) -> None:
         resample(candles([(1, 1, 1, 1, 1)], timeframe=short), long)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), bars=st.integers(1, 120), start=st.integers(0, 96), pair=multiples)
 def test_each_longer_bar_is_the_sum_of_its_parts(seed: int, bars: int, start: int, pair: tuple[str, str]) -> None:
     short, long = pair
@@ -210,6 +212,7 @@ def test_each_longer_bar_is_the_sum_of_its_parts(seed: int, bars: int, start: in
     np.testing.assert_allclose(columns(made).T, np.array(expected).reshape(-1, 6), rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), bars=st.integers(2, 120), data=st.data(), pair=multiples)
 def test_a_longer_bar_never_changes_when_later_bars_arrive(
     seed: int, bars: int, data: st.DataObject, pair: tuple[str, str]

@@ -109,3 +109,12 @@ def _variables(file: Path) -> set[str]:
             ):
                 found |= {name, f"{name}_FILE"} if reader == "secret" else {name}
     return found
+
+
+def test_a_choice_is_one_of_the_words_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X_LEVEL", "warning")
+    assert env.choice("X_LEVEL", "INFO", ("INFO", "WARNING")) == "WARNING"
+
+    monkeypatch.setenv("X_LEVEL", "loud")
+    with pytest.raises(ImproperlyConfigured, match="X_LEVEL='LOUD' is none of INFO, WARNING"):
+        env.choice("X_LEVEL", "INFO", ("INFO", "WARNING"))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core_values import ACCOUNT, RECORD
@@ -90,6 +90,7 @@ def test_a_cool_down_begins_and_ends(_case: str, changes: dict[str, Any], expect
     assert refused(**changes) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 10_080), st.integers(1, 20))
 def test_every_cool_down_ends(losses: int, minutes: int, start: int) -> None:
     params = Params.of({"cooldown_minutes": minutes, "cooldown_losses": start})

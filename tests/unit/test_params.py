@@ -292,6 +292,7 @@ def test_bounds_that_meet_do_not_contradict(_case: str, changes: dict[str, Any])
     assert {name: getattr(params, name) for name in changes} == changes
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_fractions_that_add_up_to_one_are_never_refused(thousandths: int) -> None:
     one, two = thousandths / 1000, (1000 - thousandths) / 1000

@@ -226,6 +226,7 @@ def test_compiled_rounding_agrees_with_the_orders(step: Decimal, price: float) -
 
 
 @steps
+@settings(deadline=None)
 @given(count=st.integers(1, 10**8))
 def test_half_a_step_rounds_up_like_the_orders(step: Decimal, count: int) -> None:
     market = replace(MARKET, price_step=step)
@@ -235,6 +236,7 @@ def test_half_a_step_rounds_up_like_the_orders(step: Decimal, count: int) -> Non
 
 
 @steps
+@settings(deadline=None)
 @given(count=st.integers(1, 10**9))
 def test_a_price_on_the_grid_stays_where_it_is(step: Decimal, count: int) -> None:
     market = replace(MARKET, price_step=step)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core_values import NAN, floats_that_raise
@@ -87,6 +87,7 @@ def test_the_regime_table_follows_the_parameters() -> None:
     assert classified(50.0, 0.29, params) is Regime.CHOPPY
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(-0.5, 1.5))
 def test_every_reading_has_a_known_regime(adx: float, hurst: float) -> None:
     kind = classified(adx, hurst)
@@ -167,6 +168,7 @@ def test_a_missing_indicator_is_no_middling_score(missing: int) -> None:
     assert np.isnan(score(Regime.TREND, *values))
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(-1, 2), st.floats(0, 1e6), st.floats(0, 100), st.sampled_from(Regime))
 def test_a_score_lies_between_10_and_100(adx: float, hurst: float, volume: float, rsi: float, kind: Regime) -> None:
     assert 10.0 <= score(kind, adx, hurst, volume, rsi) <= 100.0

@@ -88,7 +88,7 @@ def test_the_minimum_itself_is_traded() -> None:
     assert size(market=replace(MARKET, min_notional=Decimal("4766.4"))) == Decimal("47.664")
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     equity=st.decimals("1", "1000000", places=2),
     entry=prices,
@@ -237,7 +237,7 @@ def test_a_low_kelly_cap_holds_in_a_winning_streak() -> None:
     assert risk(record).fraction == 0.005
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     record=records,
     drawdown=st.floats(-1.0, 1.0),
@@ -255,7 +255,7 @@ def test_the_risk_lies_between_floor_and_ceiling(
     assert bounds[0] <= found.fraction <= bounds[1]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(record=records, drawdown=fractions_of_one, worse=fractions_of_one, atr_fraction=fractions_of_one)
 def test_a_deeper_drawdown_never_raises_the_risk(
     record: Record, drawdown: float, worse: float, atr_fraction: float

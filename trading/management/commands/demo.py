@@ -33,7 +33,7 @@ class Command(BaseCommand):
     help = "Replay the last hours of the simulated market into a new account, so that every page has something to show."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--hours", type=int, default=12, help="how much of the past (default: %(default)s)")
+        parser.add_argument("--hours", type=int, default=6, help="how much of the past (default: %(default)s)")
 
     def handle(self, *, hours: int, **options: Any) -> None:
         if not wiring.is_simulated():
