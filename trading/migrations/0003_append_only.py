@@ -45,5 +45,5 @@ def release(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0001_initial")]
+    dependencies = [("trading", "0002_trades")]
     operations = [migrations.RunPython(protect, release)]
