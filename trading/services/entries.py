@@ -70,7 +70,7 @@ def judge(symbol: str, bar_at: datetime, *, bot: Bot, context: Context) -> bool:
         order = _decide(*found, bot=bot, context=context)
     except IntegrityError:
         if not Signal.objects.filter(symbol=symbol, timeframe=params.timeframe, bar_at=bar_at).exists():
-            # Not a lost race for the bar (or the race for the symbol, which the next tick sees): do not hide it.
+            # Another key was broken than the bar's: that is no lost race for the bar, and must not look like one.
             raise
         logger.info("%s %s was decided by another process", symbol, bar_at)
         return False
