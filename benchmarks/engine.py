@@ -31,8 +31,9 @@ from trading import replay
 from trading.adapters.candle_store import CandleStore
 from trading.core import position
 from trading.core.analysis import analyse
-from trading.core.candles import Candles
+from trading.core.candles import Candles, Floats
 from trading.core.params import Params
+from trading.core.types import Side
 from trading.research import simulate
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -59,16 +60,18 @@ def six_of_talib(candles: Candles) -> None:
     talib.MACD(candles.close)
 
 
-@njit
-def bare_loop(high, low):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def bare_loop(high: Floats, low: Floats) -> float:
     total = 0.0
     for k in range(len(high)):
         total += high[k] - low[k]
     return total
 
 
-@njit
-def machine_loop(start, rules, open, high, low, exits):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def machine_loop(
+    start: position.Position, rules: position.ExitRules, open: Floats, high: Floats, low: Floats, exits: Floats
+) -> int:
     held, count = start, 0
     for k in range(len(open)):
         held, left = position.advance(held, rules, open[k], high[k], low[k], exits)
@@ -92,19 +95,16 @@ def main() -> None:
 
     market = simulate.MARKETS["BTC/USDT"]
     entry = float(market.price(long.open[0]))
-    start = position.open_position(side=position.Side.LONG, entry=entry, stop=float(market.price(entry * 0.5)))
-    rules = position.exit_rules(side=position.Side.LONG, entry=entry, stop=start.stop, params=params, market=market)
+    start = position.open_position(side=Side.LONG, entry=entry, stop=float(market.price(entry * 0.5)))
+    rules = position.exit_rules(side=Side.LONG, entry=entry, stop=start.stop, params=params, market=market)
     exits = np.zeros((position.MAX_EXITS, 3))
     bare_s = best(lambda: bare_loop(long.high, long.low))
     machine_s = best(lambda: machine_loop(start, rules, long.open, long.high, long.low, exits))
     print(f"state machine: {len(long) / machine_s / 1e6:.1f} M bars/s, {machine_s / bare_s:.0f} x a bare loop")
 
     CandleStore(Path(os.environ["JULABA_DATA_DIR"]) / "candles", "import").write(short)
-    run = lambda: replay.run(  # noqa: E731
-        symbols=["BTC/USDT"], timeframe="15m", start=None, end=stop, values={}, seed=None, exchange="import"
-    )
     begun = time.perf_counter()
-    run()
+    replay.run(symbols=["BTC/USDT"], timeframe="15m", start=None, end=stop, values={}, seed=None, exchange="import")
     replay_s = time.perf_counter() - begun
     core_s = best(lambda: analyse(short, params))
     per_tick = replay_s / len(short) * 1e3

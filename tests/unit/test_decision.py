@@ -29,7 +29,16 @@ SHORT = replace(SETUP, side=Side.SHORT)
 
 PASSED = Verdict(name="score", passed=True, value=60.0, limit=40.0, reason="score 60.00, needs 40.00")
 FAILED = Verdict(name="volume_ratio", passed=False, value=0.62, limit=0.9, reason="volume ratio 0.62, needs 0.90")
-GUARDS = ("trading_state", "open_on_symbol", "open_trades", "daily_loss", "weekly_loss", "cool_down", "open_risk")
+GUARDS = (
+    "trading_state",
+    "open_on_symbol",
+    "open_trades",
+    "daily_loss",
+    "weekly_loss",
+    "cool_down",
+    "open_risk",
+    "leverage",
+)
 IN_ORDER = ("setup_age", "price_age", "score", "volume_ratio", *GUARDS, "side")
 
 # What makes each guard refuse, on its own.
@@ -41,6 +50,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "weekly_loss": {"week_opening": Decimal(20_000)},
     "cool_down": {"record": replace(RECORD, losses_in_row=2), "last_loss_at": ACCOUNT.now},
     "open_risk": {"open_risk": Decimal(600)},
+    "leverage": {"open_notional": Decimal(30_000)},
 }
 
 
@@ -242,7 +252,7 @@ def test_a_short_is_refused_where_the_market_allows_none() -> None:
     [
         ("little equity", {"account": replace(ACCOUNT, equity=Decimal("20"), peak_equity=Decimal(20))}, 100.0),
         ("a high minimum", {"market": replace(MARKET, min_notional=Decimal(100_000))}, 100.0),
-        ("no leverage left", {"account": replace(ACCOUNT, open_notional=Decimal(30_000))}, 100.0),
+        ("hardly any leverage left", {"account": replace(ACCOUNT, open_notional=Decimal(29_999))}, 100.0),
         ("a stop at or below zero", {"setup": replace(SETUP, atr=60.0)}, 100.0),
         ("a stop on the entry", {"market": replace(MARKET, price_step=Decimal(10))}, 100.0),
     ],

@@ -17,7 +17,16 @@ from trading.core.types import Verdict
 NOW = ACCOUNT.now
 BAR = timedelta(minutes=15)
 PARAMS = Params()
-NAMES = ("trading_state", "open_on_symbol", "open_trades", "daily_loss", "weekly_loss", "cool_down", "open_risk")
+NAMES = (
+    "trading_state",
+    "open_on_symbol",
+    "open_trades",
+    "daily_loss",
+    "weekly_loss",
+    "cool_down",
+    "open_risk",
+    "leverage",
+)
 
 
 def verdicts(params: Params = PARAMS, **changes: Any) -> dict[str, Verdict]:
@@ -65,8 +74,10 @@ def test_a_healthy_account_passes_every_guard_in_order() -> None:
         ("nearly all the risk", {"open_risk": Decimal("599.99")}, []),
         ("all the risk", {"open_risk": Decimal(600)}, ["open_risk"]),
         ("more than all the risk", {"open_risk": Decimal(5000)}, ["open_risk"]),
-        ("nothing left", {"equity": Decimal(0)}, ["daily_loss", "weekly_loss", "open_risk"]),
-        ("debt", {"equity": Decimal(-1)}, ["daily_loss", "weekly_loss", "open_risk"]),
+        ("nearly all the leverage", {"open_notional": Decimal("29999.99")}, []),
+        ("all the leverage", {"open_notional": Decimal(30_000)}, ["leverage"]),
+        ("nothing left", {"equity": Decimal(0)}, ["daily_loss", "weekly_loss", "open_risk", "leverage"]),
+        ("debt", {"equity": Decimal(-1)}, ["daily_loss", "weekly_loss", "open_risk", "leverage"]),
     ],
 )
 def test_a_guard_refuses_at_its_limit(_case: str, changes: dict[str, Any], expected: list[str]) -> None:

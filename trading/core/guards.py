@@ -75,6 +75,13 @@ def open_risk(account: Account, params: Params, symbol: str) -> Verdict:
     return _verdict("open_risk", value < limit, value, limit, f"open risk {value:.2%}, needs less than {limit:.2%}")
 
 
+def leverage(account: Account, params: Params, symbol: str) -> Verdict:
+    value = float(account.open_notional / account.equity) if account.equity > 0 else float("nan")
+    limit = params.max_leverage
+    reason = f"open positions are worth {value:.2f} x equity, needs less than {limit:.2f} x"
+    return _verdict("leverage", value < limit, value, limit, reason)
+
+
 GUARDS: tuple[Callable[[Account, Params, str], Verdict], ...] = (
     trading_state,
     one_per_symbol,
@@ -83,6 +90,7 @@ GUARDS: tuple[Callable[[Account, Params, str], Verdict], ...] = (
     weekly_loss,
     cool_down,
     open_risk,
+    leverage,
 )
 
 

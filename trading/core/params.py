@@ -194,7 +194,11 @@ def _contradictions(p: Params) -> dict[str, str]:
             p.target_one_fraction + p.target_two_fraction <= 1.0,
             "together with target_two_fraction must not be above 1",
         ),
-        ("risk_floor", p.risk_floor <= p.risk_ceiling, "must not be above risk_ceiling"),
+        (
+            "risk_floor",
+            p.risk_floor <= min(p.risk_fraction, p.risk_ceiling),
+            "must not be above risk_fraction or risk_ceiling",
+        ),
         ("kelly_low", p.kelly_low <= p.kelly_high, "must not be above kelly_high"),
         ("kelly_min_trades", p.kelly_min_trades <= p.kelly_window, "must not be above kelly_window"),
         (
