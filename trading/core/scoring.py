@@ -53,11 +53,12 @@ def label(score: float) -> str:
 
 
 def _steps(values: Floats, points: tuple[tuple[float, float], ...]) -> Floats:
-    result = np.select([values >= bound for bound, _ in points], [p for _, p in points], default=np.nan)
-    return np.asarray(result, dtype=np.float64)
+    bounds = np.array([bound for bound, _ in reversed(points)])
+    earned = np.array([earned for _, earned in reversed(points)])
+    result = earned[np.searchsorted(bounds[1:], values, side="right")]
+    result[np.isnan(values)] = np.nan
+    return result
 
 
 def _bands(rsi: Floats) -> Floats:
-    distance = np.abs(rsi - 50.0)
-    result = np.select([distance <= bound for bound, _ in RSI_POINTS], [p for _, p in RSI_POINTS], default=np.nan)
-    return np.asarray(result, dtype=np.float64)
+    return _steps(-np.abs(rsi - 50.0), tuple((-bound, earned) for bound, earned in RSI_POINTS))

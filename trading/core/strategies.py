@@ -109,7 +109,7 @@ def first_entries(
 
 def _checked_sides(strategy: Strategy, candles: Candles, analysis: Analysis, params: Params) -> Sides:
     found = np.asarray(strategy.sides(candles, analysis, params))
-    if found.shape != (len(candles),) or not np.isin(found, (-1, 0, 1)).all():
+    if found.shape != (len(candles),) or not ((found == 0) | (found == 1) | (found == -1)).all():
         raise StrategyError(f"strategy {strategy.name!r} must return one of -1, 0, 1 for each of {len(candles)} bars")
     found = found.astype(np.int8)
     found[: strategy.warmup_bars(params)] = 0

@@ -8,13 +8,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from trading.models import Lease, TickRun
+from trading.models import Lease
 
 TRADER = "trader"
 TIME_TO_LIVE = timedelta(seconds=12)
 _PROCESS = uuid.uuid4().hex[:8]
+_epochs: dict[str, int] = {}
+"""The epoch under which each owner last held the lease, which saves asking for it before each renewal."""
 
 
 class LeaseLost(Exception):
@@ -36,12 +38,24 @@ def process_name() -> str:
 
 def acquire(*, owner: str, now: datetime) -> Held | None:
     """Renew the lease or take an expired one over; None where somebody else holds it."""
+    expires_at = now + TIME_TO_LIVE
+    if (epoch := _epochs.get(owner)) is not None:
+        # The row decides: a take-over or another database makes this update nothing.
+        if Lease.objects.filter(name=TRADER, owner=owner, epoch=epoch).update(expires_at=expires_at):
+            return Held(owner=owner, epoch=epoch)
+        del _epochs[owner]
+    held = _acquire(owner, now, expires_at)
+    if held is not None:
+        _epochs[owner] = held.epoch
+    return held
+
+
+def _acquire(owner: str, now: datetime, expires_at: datetime) -> Held | None:
     row = Lease.objects.filter(name=TRADER).first()
     if row is None:
         # Whoever lost the race to make the row looks again: it may be the same owner's other thread.
-        return Held(owner=owner, epoch=1) if _create(owner, now) else acquire(owner=owner, now=now)
+        return Held(owner=owner, epoch=1) if _create(owner, expires_at) else _acquire(owner, now, expires_at)
     same = Lease.objects.filter(name=TRADER, owner=row.owner, epoch=row.epoch)
-    expires_at = now + TIME_TO_LIVE
     if row.owner == owner:
         return Held(owner=owner, epoch=row.epoch) if same.update(expires_at=expires_at) else None
     if same.filter(expires_at__lte=now).update(owner=owner, epoch=row.epoch + 1, expires_at=expires_at):
@@ -59,18 +73,20 @@ def check(held: Held) -> None:
 
 def claim_slot(*, job: str, slot: datetime, owner: str, now: datetime) -> bool:
     """Return whether this process may run the job's slot; only one ever may."""
-    try:
-        with transaction.atomic():
-            TickRun.objects.create(job=job, slot=slot, owner=owner, started_at=now)
-    except IntegrityError:
-        return False
-    return True
+    moments = [connection.ops.adapt_datetimefield_value(moment) for moment in (slot, now)]
+    with connection.cursor() as cursor:
+        # The ORM cannot say whether an insert that ignores conflicts inserted.
+        cursor.execute(
+            "INSERT INTO trading_tickrun (job, slot, owner, started_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [job, moments[0], owner, moments[1]],
+        )
+        return bool(cursor.rowcount == 1)
 
 
-def _create(owner: str, now: datetime) -> bool:
+def _create(owner: str, expires_at: datetime) -> bool:
     try:
         with transaction.atomic():
-            Lease.objects.create(name=TRADER, owner=owner, epoch=1, expires_at=now + TIME_TO_LIVE)
+            Lease.objects.create(name=TRADER, owner=owner, epoch=1, expires_at=expires_at)
     except IntegrityError:
         return False
     return True

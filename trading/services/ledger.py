@@ -25,9 +25,10 @@ from trading.models.fields import stored
 
 def open_account(*, initial_balance: Decimal, now: datetime) -> Bot:
     """Return the account's row; the first call of all makes it and books the initial balance."""
-    bot = Bot.objects.filter(pk=1).first()
-    if bot is not None:
-        return bot
+    try:
+        return Bot.objects.get(pk=1)
+    except Bot.DoesNotExist:
+        pass  # a new account
     with transaction.atomic():
         bot, created = Bot.objects.get_or_create(
             pk=1,
