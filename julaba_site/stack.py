@@ -51,6 +51,7 @@ class Stack:
     redis_socket: str
     needs_past: bool
     parent: int | None
+    log: str
 
     def take_over(self) -> NoReturn:
         """Turn this process into the running system, with the same process id and the same locks."""
@@ -65,7 +66,7 @@ class NoRedisError(Exception):
 
 def run(stack: Stack) -> None:
     """Start everything and look after it until asked to stop."""
-    with Supervisor(parent=stack.parent) as supervisor:
+    with Supervisor(parent=stack.parent, log=Path(stack.log)) as supervisor:
         if stack.redis_command:
             _start_redis(supervisor, stack.redis_command, stack.redis_socket)
         _start_web(supervisor, stack)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import selectors
 import signal
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Self
 
@@ -26,6 +29,7 @@ POLL_S = 0.2
 LONGEST_LINE = 64 * 1024
 PR_SET_PDEATHSIG = 1
 STDOUT = 1
+LOG_BYTES, LOG_FILES = 10_000_000, 5
 
 # Loaded before any fork: between fork and exec nothing but system calls is safe.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -88,10 +92,12 @@ class Child:
 class Supervisor:
     """Looks after its children inside a `with` block; leaving it stops them, the last started first.
 
-    Given its `parent` process, it stops as soon as that has died.
+    Given its `parent` process, it stops as soon as that has died. What is written is kept in `log` too, which this
+    one process alone turns over when it has grown.
     """
 
-    def __init__(self, *, parent: int | None = None) -> None:
+    def __init__(self, *, parent: int | None = None, log: Path | None = None) -> None:
+        self._log = _kept(log) if log else None
         self._children: list[Child] = []
         self._pipes = selectors.DefaultSelector()
         self._parent = parent
@@ -212,11 +218,23 @@ class Supervisor:
 
     def _write(self, name: str, line: bytes) -> None:
         rest = f"{name:<7} | ".encode() + line + b"\n"
+        if self._log:
+            self._log.info("%s", rest.decode(errors="replace").rstrip("\n"))
         try:
             while rest:
                 rest = rest[os.write(STDOUT, rest) :]
         except OSError:  # whoever read it has gone, and with it the wish that this runs
             self._is_stopping = True
+
+
+def _kept(path: Path) -> logging.Logger:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("julaba.log")
+    log.propagate, log.handlers = False, [handler]
+    log.setLevel(logging.INFO)
+    return log
 
 
 def _die_with(supervisor: int, number: signal.Signals) -> None:

@@ -217,3 +217,18 @@ def test_it_stops_when_its_parent_dies() -> None:
         parent.kill()
 
         assert eventually(lambda: not any(map(is_alive, started)), within=5)
+
+
+def test_what_is_written_is_kept_in_a_file_that_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOG_BYTES", 2_000)
+    monkeypatch.setattr(module, "LOG_FILES", 2)
+    log = tmp_path / "logs" / "julaba.log"
+    talker = Child("talker", python("for n in range(500): print('line', n)"), runs_once=True)
+
+    with Supervisor(log=log) as supervisor:
+        supervisor.start(talker)
+        assert supervisor.run(lambda: talker.exit_code is not None, timeout=20)
+
+    assert log.read_text().rstrip().endswith("talker  | line 499")
+    assert sorted(path.name for path in log.parent.iterdir()) == ["julaba.log", "julaba.log.1", "julaba.log.2"]
+    assert all(path.stat().st_size <= 2_100 for path in log.parent.iterdir())

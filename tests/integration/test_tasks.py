@@ -83,7 +83,8 @@ def test_pruning_forgets_old_ticks_and_scans_alone() -> None:
 
 
 def test_every_periodic_task_expires_before_its_successor_and_has_a_queue() -> None:
-    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+    schedule: dict[str, dict[str, Any]] = settings.CELERY_BEAT_SCHEDULE
+    for entry in schedule.values():
         assert entry["options"]["expires"] < entry["schedule"]
         assert entry["task"] in {f"trading.tasks.{name}" for name in ("tick", "scan", "prune")}
     assert settings.CELERY_TASK_ROUTES == {"trading.tasks.tick": {"queue": "trading"}}

@@ -58,6 +58,7 @@ class Command(BaseCommand):
             redis_socket=str(embedded.socket_path(settings.JULABA_DATA_DIR)),
             needs_past=settings.MARKET_DATA.endswith(".SimulatedMarket") and not has_past,
             parent=parent,
+            log=str(settings.JULABA_DATA_DIR / "logs" / "julaba.log"),
         )
 
     def _introduce(self, origin: str) -> None:
