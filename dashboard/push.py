@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import datetime
 from typing import Any
 
@@ -15,22 +16,27 @@ GROUP = "journal"
 PATIENCE_S = 2.0
 """Trading does not wait longer than this for the screens."""
 
+REST_S = 5.0
+"""After a failure nobody tries for so long: a tick with ten events must not wait ten times."""
+
 logger = logging.getLogger(__name__)
-_away = False
+_failed_at: float | None = None
 
 
 def announce(kind: str, at: datetime) -> None:
     """Send one small message to every web process; without Redis the screens go stale and trading goes on."""
-    global _away
+    global _failed_at
+    if _failed_at is not None and time.monotonic() - _failed_at < REST_S:
+        return
     try:
         async_to_sync(_send)({"type": "journal.news", "kind": kind, "at": at.isoformat()})
     except (RedisError, OSError) as error:
         # One line for each outage, not one for each tick of it.
-        if not _away:
+        if _failed_at is None:
             logger.warning("screens are not told of news, Redis does not answer: %s", error)
-        _away = True
+        _failed_at = time.monotonic()
         return
-    _away = False
+    _failed_at = None
 
 
 async def _send(message: dict[str, str]) -> None:

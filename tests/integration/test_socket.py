@@ -368,7 +368,8 @@ async def test_without_redis_the_socket_stays_open_and_quiet_until_redis_is_back
 def test_without_redis_trading_goes_on_and_says_so_once(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "_away", False)
+    monkeypatch.setattr(push, "_failed_at", None)
+    monkeypatch.setattr(push, "REST_S", 0.0)
     settings.CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -386,9 +387,16 @@ def test_without_redis_trading_goes_on_and_says_so_once(
 async def test_a_redis_that_hangs_does_not_hold_trading_up(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging:
         async def group_send(self, group: str, message: dict[str, str]) -> None:
+            asked.append(message)
             await asyncio.sleep(60)
 
+    asked: list[dict[str, str]] = []
+    monkeypatch.setattr(push, "_failed_at", None)
     monkeypatch.setattr(push, "get_channel_layer", Hanging)
     monkeypatch.setattr(push, "PATIENCE_S", 0.01)
 
-    await asyncio.wait_for(sync_to_async(push.announce)("tick", NOW), timeout=1)
+    for _ in range(10):
+        await asyncio.wait_for(sync_to_async(push.announce)("tick", NOW), timeout=1)
+
+    # One wait for all ten: after a failure the next ones do not even try for a while.
+    assert len(asked) == 1
