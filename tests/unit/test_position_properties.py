@@ -293,3 +293,10 @@ def test_a_short_is_the_mirror_image_of_a_long(
 def in_favour(price: float, life: Life) -> int:
     """Return how many steps a price lies on the good side of the entry."""
     return life.side.sign * round((price - life.opened.entry) / float(life.market.price_step))
+
+
+def test_a_target_below_zero_becomes_the_lowest_price_there_is() -> None:
+    found = position.exit_rules(side=Side.SHORT, entry=100.0, stop=140.0, params=Params(), market=MARKET)
+
+    step = float(MARKET.price_step)
+    assert (found.target_1, found.target_2, found.target_3) == (40.0, step, step)

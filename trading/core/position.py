@@ -98,7 +98,8 @@ def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market:
     costs = entry * (2.0 * float(market.fee_rate) + params.slippage)
 
     def level(distance: float) -> float:
-        return on_grid(entry + sign * distance, numerator, denominator)
+        # A far target of a short can lie below zero, where no price is: one step is as far down as it goes.
+        return max(on_grid(entry + sign * distance, numerator, denominator), numerator / denominator)
 
     return ExitRules(
         target_1=level(params.target_one_r * r),
