@@ -13,7 +13,7 @@ def tick() -> str:
     from trading.services import tick as ticking
 
     now = timezone.now()
-    params = parameters.params_of(parameters.current(now=now))
+    _, params = parameters.in_force(now=now)
     return ticking.run(ports=wiring.ports(params), now=now, owner=lease.process_name())
 
 
@@ -23,7 +23,7 @@ def scan() -> None:
     from trading.services import parameters, scanning
 
     now = timezone.now()
-    params = parameters.params_of(parameters.current(now=now))
+    _, params = parameters.in_force(now=now)
     scanning.scan(market_data=wiring.market_data(), strategies=wiring.strategy_list(), params=params, now=now)
 
 

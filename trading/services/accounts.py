@@ -12,13 +12,12 @@ from trading.models import (
     ACTIVE,
     Bot,
     DayOpening,
-    EquityPoint,
-    LastPrice,
     Trade,
     TradeStatus,
     TradingState,
 )
 from trading.models.fields import stored
+from trading.services import hot_sql
 from trading.services.context import Context
 
 
@@ -40,17 +39,14 @@ def mark(bot: Bot, trades: Iterable[Trade], context: Context) -> None:
     bot.save(update_fields=["equity", "peak_equity", "last_tick_at", "data_at"])
     minute = context.now.replace(second=0, microsecond=0)
     if previous is None or previous < minute:
-        point = EquityPoint(at=minute, equity=bot.equity, balance=bot.balance)
-        EquityPoint.objects.bulk_create([point], ignore_conflicts=True)
+        hot_sql.insert_once("trading_equitypoint", at=minute, equity=str(bot.equity), balance=str(bot.balance))
     if previous is None or previous.date() < context.now.date():
         opening = DayOpening(date=context.now.date(), equity=bot.equity)
         DayOpening.objects.bulk_create([opening], ignore_conflicts=True)
-    LastPrice.objects.bulk_create(
-        [LastPrice(symbol=t.symbol, price=t.price, at=t.at) for t in context.tickers.values()],
-        update_conflicts=True,
-        unique_fields=["symbol"],
-        update_fields=["price", "at"],
-    )
+    prices: list[dict[str, hot_sql.Value]] = [
+        {"symbol": ticker.symbol, "price": ticker.price, "at": ticker.at} for ticker in context.tickers.values()
+    ]
+    hot_sql.upsert("trading_lastprice", prices, key=["symbol"])
 
 
 def snapshot(bot: Bot, context: Context) -> Account:

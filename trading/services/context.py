@@ -11,7 +11,6 @@ from trading.core.params import Params
 from trading.core.ports import Broker, MarketData
 from trading.core.strategies import Strategy
 from trading.core.types import Market, Ticker
-from trading.models import ParameterRevision
 from trading.services.lease import Held
 
 
@@ -34,7 +33,8 @@ class Context:
     ports: Ports
     now: datetime
     lease: Held
-    revision: ParameterRevision
+    revision_id: int
+    """Primary key of the parameter revision in force."""
     params: Params
     markets: Mapping[str, Market]
     tickers: Mapping[str, Ticker] = field(default_factory=dict)

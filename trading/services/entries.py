@@ -24,7 +24,7 @@ from trading.models import (
     Watermark,
 )
 from trading.models.fields import stored
-from trading.services import accounts, execution, exits, protection
+from trading.services import accounts, execution, exits, hot_sql, protection
 from trading.services.context import Context
 
 logger = logging.getLogger(__name__)
@@ -105,12 +105,11 @@ def _decide(setup: Setup, filter_verdicts: tuple[Verdict, ...], *, bot: Bot, con
 
 
 def _decided(symbols: list[str], bar_at: datetime, context: Context) -> None:
-    Watermark.objects.bulk_create(
-        [Watermark(symbol=symbol, timeframe=context.params.timeframe, bar_at=bar_at) for symbol in symbols],
-        update_conflicts=True,
-        unique_fields=["symbol", "timeframe"],
-        update_fields=["bar_at"],
-    )
+    timeframe = context.params.timeframe
+    rows: list[dict[str, hot_sql.Value]] = [
+        {"symbol": symbol, "timeframe": timeframe, "bar_at": bar_at} for symbol in symbols
+    ]
+    hot_sql.upsert("trading_watermark", rows, key=["symbol", "timeframe"])
 
 
 def _write_signal(setup: Setup, made: Decision, context: Context) -> Signal:
@@ -129,7 +128,7 @@ def _write_signal(setup: Setup, made: Decision, context: Context) -> Signal:
         score=_finite(setup.score),
         indicators={name: _finite(value) for name, value in setup.indicators.items()},
         decided_at=context.now,
-        revision=context.revision,
+        revision_id=context.revision_id,
         code_version=context.ports.code_version,
     )
     SignalVerdict.objects.bulk_create(
@@ -168,7 +167,7 @@ def _write_trade(signal: Signal, plan: Plan, bot: Bot, context: Context) -> Trad
     )
     return Trade.objects.create(
         signal=signal,
-        revision=context.revision,
+        revision_id=context.revision_id,
         mode=context.ports.broker.mode,
         symbol=plan.symbol,
         side=plan.side,

@@ -8,9 +8,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from trading.models import Lease
+from trading.services import hot_sql
 
 TRADER = "trader"
 TIME_TO_LIVE = timedelta(seconds=12)
@@ -43,7 +44,7 @@ def acquire(*, owner: str, now: datetime) -> Held | None:
         # The row decides: a take-over or another database makes this update nothing.
         if Lease.objects.filter(name=TRADER, owner=owner, epoch=epoch).update(expires_at=expires_at):
             return Held(owner=owner, epoch=epoch)
-        del _epochs[owner]
+        _epochs.pop(owner, None)  # another thread of the owner may have been first
     held = _acquire(owner, now, expires_at)
     if held is not None:
         _epochs[owner] = held.epoch
@@ -73,14 +74,7 @@ def check(held: Held) -> None:
 
 def claim_slot(*, job: str, slot: datetime, owner: str, now: datetime) -> bool:
     """Return whether this process may run the job's slot; only one ever may."""
-    moments = [connection.ops.adapt_datetimefield_value(moment) for moment in (slot, now)]
-    with connection.cursor() as cursor:
-        # The ORM cannot say whether an insert that ignores conflicts inserted.
-        cursor.execute(
-            "INSERT INTO trading_tickrun (job, slot, owner, started_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [job, moments[0], owner, moments[1]],
-        )
-        return bool(cursor.rowcount == 1)
+    return hot_sql.insert_once("trading_tickrun", job=job, slot=slot, owner=owner, started_at=now)
 
 
 def _create(owner: str, expires_at: datetime) -> bool:

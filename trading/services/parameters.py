@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from trading import events
 from trading.core.params import SPECS, Params
 from trading.models import ParameterRevision
+from trading.services import hot_sql
 
 SYSTEM = "julaba"
 
@@ -30,9 +31,18 @@ def current(*, now: datetime) -> ParameterRevision:
     return _append(0, Params().as_json(), [], reason="Defaults", author=None, author_name=SYSTEM, now=now)
 
 
+def in_force(*, now: datetime) -> tuple[int, Params]:
+    """Return the primary key and the values of the revision in force."""
+    newest = hot_sql.newest_revision()
+    if newest is None:
+        current(now=now)
+        return in_force(now=now)
+    return newest[0], _params(newest[1])
+
+
 def params_of(revision: ParameterRevision) -> Params:
     """Return a revision's values; parameters that are newer than the revision have their defaults."""
-    return _params(json.dumps(revision.values, sort_keys=True))
+    return _params(json.dumps(revision.values))
 
 
 @lru_cache(maxsize=4)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
 
 from trading.core import timeframes
 from trading.core.ports import OutcomeUnknown
 from trading.models import LIVE, Order, OrderRole, OrderStatus, Trade, TradeStatus
-from trading.services import execution, protection
+from trading.services import execution, hot_sql, protection
 from trading.services.context import Context
 
 logger = logging.getLogger(__name__)
-
-M = TypeVar("M", bound=Model)
 
 
 def settle_all(context: Context) -> bool:
@@ -24,7 +20,9 @@ def settle_all(context: Context) -> bool:
 
     False: there was no such order.
     """
-    orders = _loaded(Order.objects.filter(status__in=LIVE))
+    if not hot_sql.is_any_order_live():
+        return False
+    orders = list(Order.objects.filter(status__in=LIVE).order_by("pk"))
     for order in orders:
         if order.status in (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN):
             _ask(order, context)
@@ -32,7 +30,7 @@ def settle_all(context: Context) -> bool:
         if order.status == OrderStatus.INTENT:
             _pick_up(order, context)
     _settle_resting([order for order in orders if order.status == OrderStatus.OPEN], context)
-    return bool(orders)
+    return True
 
 
 def _ask(order: Order, context: Context) -> None:
@@ -97,9 +95,6 @@ def _ask_resting(order: Order, context: Context) -> None:
 
 def open_trades() -> list[Trade]:
     """Return every trade that holds a position, oldest first."""
-    return _loaded(Trade.objects.filter(status=TradeStatus.OPEN))
-
-
-def _loaded(rows: QuerySet[M]) -> list[M]:
-    # Most ticks find none, and asking whether there are any costs a tenth of asking for forty columns.
-    return list(rows.order_by("pk")) if rows.exists() else []
+    if not hot_sql.is_any_trade_open():
+        return []
+    return list(Trade.objects.filter(status=TradeStatus.OPEN).order_by("pk"))

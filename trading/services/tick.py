@@ -62,13 +62,12 @@ def slot_of(now: datetime) -> datetime:
 
 
 def _context(ports: Ports, held: lease.Held, now: datetime) -> Context:
-    revision = parameters.current(now=now)
-    params = parameters.params_of(revision)
+    revision_id, params = parameters.in_force(now=now)
     return Context(
         ports=ports,
         now=now,
         lease=held,
-        revision=revision,
+        revision_id=revision_id,
         params=params,
         markets=ports.market_data.markets(),
     )

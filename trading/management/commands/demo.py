@@ -46,7 +46,7 @@ class Command(BaseCommand):
         now = timezone.now()
         start = now - timedelta(hours=hours)
         _use_demo_parameters(start)
-        params = parameters.params_of(parameters.current(now=start))
+        _, params = parameters.in_force(now=start)
         ports = wiring.ports(params)
         ledger.open_account(initial_balance=ports.initial_balance, now=start)
         Bot.objects.update(is_replaying=True)
