@@ -368,8 +368,8 @@ async def test_without_redis_the_socket_stays_open_and_quiet_until_redis_is_back
 def test_without_redis_trading_goes_on_and_says_so_once(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "_failed_at", None)
-    monkeypatch.setattr(push, "REST_S", 0.0)
+    for name, value in (("_failed_at", None), ("REST_S", 0.0)):
+        monkeypatch.setattr(push, name, value)
     settings.CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -391,12 +391,10 @@ async def test_a_redis_that_hangs_does_not_hold_trading_up(monkeypatch: pytest.M
             await asyncio.sleep(60)
 
     asked: list[dict[str, str]] = []
-    monkeypatch.setattr(push, "_failed_at", None)
-    monkeypatch.setattr(push, "get_channel_layer", Hanging)
-    monkeypatch.setattr(push, "PATIENCE_S", 0.01)
+    for name, value in (("_failed_at", None), ("get_channel_layer", Hanging), ("PATIENCE_S", 0.01)):
+        monkeypatch.setattr(push, name, value)
 
     for _ in range(10):
         await asyncio.wait_for(sync_to_async(push.announce)("tick", NOW), timeout=1)
 
-    # One wait for all ten: after a failure the next ones do not even try for a while.
-    assert len(asked) == 1
+    assert len(asked) == 1  # after a failure the next ones do not even try for a while
