@@ -157,9 +157,6 @@ class Flaky:
     def open_orders(self, *, now: datetime) -> Sequence[OrderReport]:
         return self.inner.open_orders(now=now)
 
-    def balance(self) -> Decimal:
-        return self.inner.balance()
-
 
 def flaky(ports: Ports, *script: tuple[str, BaseException]) -> tuple[Ports, Flaky]:
     assert isinstance(ports.broker, PaperBroker)

@@ -85,9 +85,6 @@ class PaperBroker:
     def open_orders(self, *, now: datetime) -> Sequence[OrderReport]:
         return [_report(order) for order in self._match(now)]
 
-    def balance(self) -> Decimal:
-        return self._account().balance
-
     def _account(self) -> PaperAccount:
         return PaperAccount.objects.get_or_create(pk=1, defaults={"balance": self.initial_balance})[0]
 

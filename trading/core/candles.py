@@ -71,7 +71,7 @@ class Candles:
         """Return the last `limit` bars that have closed by `moment`."""
         span = timeframes.milliseconds(self.timeframe)
         stop = int(np.searchsorted(self.opened, timeframes.to_ms(moment) - span, side="right"))
-        return self.slice(max(0, stop - limit), stop)
+        return self.slice(0, stop).tail(limit)
 
     @classmethod
     def checked(

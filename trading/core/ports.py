@@ -141,7 +141,3 @@ class Broker(Protocol):
     def open_orders(self, *, now: datetime) -> Sequence[OrderReport]:
         """Return the orders that still rest at the venue."""
         ...
-
-    def balance(self) -> Decimal:
-        """Return the account's cash in quote: deposits plus realised PnL less fees, as the venue counts it."""
-        ...

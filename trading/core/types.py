@@ -20,10 +20,6 @@ class Side(StrEnum):
         """Return +1 for long, -1 for short."""
         return 1 if self is Side.LONG else -1
 
-    @property
-    def opposite(self) -> Side:
-        return Side.SHORT if self is Side.LONG else Side.LONG
-
     @classmethod
     def of(cls, sign: int) -> Side:
         """Return the side of a non-zero sign; the arrays of the core carry signs."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from trading import events
-from trading.core import decision, position, timeframes
+from trading.core import decision, position, scoring, timeframes
 from trading.core.decision import Decision
 from trading.core.ports import MarketDataUnavailable, UnknownSymbol
 from trading.core.types import Plan, Setup, Verdict
@@ -45,8 +45,12 @@ def judge_due(bot: Bot, context: Context) -> None:
         try:
             if judge(symbol, due, bot=bot, context=context):
                 quiet.append(symbol)
-        except (MarketDataUnavailable, UnknownSymbol) as error:
+        except MarketDataUnavailable as error:
             logger.warning("%s is not judged now: %s", symbol, error)
+        except UnknownSymbol as error:
+            # Asking again before the next bar would only say the same every five seconds.
+            logger.warning("%s is not judged: %s", symbol, error)
+            quiet.append(symbol)
     _decided(quiet, due, context)
 
 
@@ -144,11 +148,12 @@ def _write_signal(setup: Setup, made: Decision, context: Context) -> Signal:
         for position, verdict in enumerate(made.verdicts, 1)
     )
     what = "taken" if made.plan else f"refused: {made.reason}"
+    grade = scoring.label(setup.score) if math.isfinite(setup.score) else "unscored"
     events.emit(
         "signal",
         at=context.now,
         symbol=setup.symbol,
-        text=f"{setup.strategy} {setup.side} setup in {setup.symbol} {what}",
+        text=f"{grade} {setup.strategy} {setup.side} setup in {setup.symbol} {what}",
         payload={"signal": signal.pk, "status": signal.status, "refused_by": made.refused_by},
     )
     return signal
