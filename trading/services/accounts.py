@@ -12,6 +12,7 @@ from trading.models import (
     ACTIVE,
     Bot,
     DayOpening,
+    LastPrice,
     Trade,
     TradeStatus,
     TradingState,
@@ -96,6 +97,8 @@ def _risk(trade: Trade, context: Context) -> Decimal:
 
 
 def _price(trade: Trade, context: Context) -> Decimal:
-    """Return the price now; where there is none, the last one a position is known to have had: its entry."""
-    ticker = context.tickers.get(trade.symbol)
-    return Decimal(str(ticker.price)) if ticker else trade.entry_price or trade.planned_entry
+    """Return the price now; where there is none, the last one that was seen, and before any was seen the entry."""
+    if ticker := context.tickers.get(trade.symbol):
+        return Decimal(str(ticker.price))
+    seen = LastPrice.objects.filter(symbol=trade.symbol).first()
+    return Decimal(str(seen.price)) if seen else trade.entry_price or trade.planned_entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from datetime import datetime
 from typing import Any
@@ -9,15 +10,24 @@ from typing import Any
 from django.db import transaction
 
 from trading.core import timeframes
+from trading.core.ports import MarketDataUnavailable, UnknownSymbol
 from trading.core.position import Exit, ExitRules, Position, lots, on_bar, on_price
 from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, Trade, TradeStatus
 from trading.services import execution, lease, protection
 from trading.services.context import Context
 
+logger = logging.getLogger(__name__)
+
 
 def follow(trade: Trade, context: Context) -> None:
-    """Bring an open trade up to the moment: closed bars first, then the price now, then its stop at the venue."""
-    _follow_bars(trade, context)
+    """Bring an open trade up to the moment: closed bars first, then the price now, then its stop at the venue.
+
+    Bars that cannot be had now are followed later; neither the price nor another trade waits for them.
+    """
+    try:
+        _follow_bars(trade, context)
+    except (MarketDataUnavailable, UnknownSymbol) as error:
+        logger.warning("the bars of %s are not followed now: %s", trade.symbol, error)
     _follow_price(trade, context)
     _finish(trade, context)
     protection.ensure(trade, context)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from trading import events
+from trading.core.ports import MarketDataUnavailable
 from trading.core.timeframes import from_ms, to_ms
 from trading.services import accounts, entries, exits, lease, ledger, parameters, reconcile
 from trading.services.context import Context, Ports
@@ -75,5 +76,10 @@ def _context(ports: Ports, held: lease.Held, now: datetime) -> Context:
 
 def _with_prices(context: Context, held_symbols: Sequence[str]) -> Context:
     symbols = list(dict.fromkeys((*context.params.pairs, *held_symbols)))
-    tickers = context.ports.market_data.tickers(symbols, now=context.now)
+    try:
+        tickers = context.ports.market_data.tickers(symbols, now=context.now)
+    except MarketDataUnavailable as error:
+        # Bars and the venue's stops still protect what is open; nothing is entered without a price.
+        logger.warning("there are no prices now: %s", error)
+        return context
     return replace(context, tickers=tickers)
