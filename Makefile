@@ -7,18 +7,38 @@ SOURCES := julaba_site trading mlops notifications dashboard tests $(wildcard be
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench screenshots lock clean
+.PHONY: help run test test-postgres torture soak lint bench bench-peers screenshots lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed  ## start Julaba on port 8000 (another one: PORT=8001 make run) until Ctrl-C
 	@caller=$$(export -p); if [ -f .env ]; then set -a; . ./.env; set +a; eval "$$caller"; fi; \
 	JULABA_EXIT_WITH_PARENT=1 exec $(BIN)/python manage.py up
 
 test: .venv/installed-dev  ## run every test; those in a browser skip where there is no chromium
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser tests/e2e
+
+# Those that bring a database of their own, or none.
+ON_SQLITE := $(patsubst %,--ignore=tests/integration/test_%.py,replay up socket feed backtest parity studies) \
+    $(patsubst %,--ignore-glob='tests/faults/test_%*.py',venue ccxt stream)
+test-postgres: .venv/installed-dev  ## run the tests of orders, tasks and races on PostgreSQL: DATABASE_URL, or one of its own
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser" \
+	    tests/integration tests/race tests/faults $(ON_SQLITE)
+
+SIGNALS ?= 1000
+WORKERS ?= 3
+DATABASE ?= sqlite
+SEED ?= 1
+MINUTES ?= 60
+MIX ?= even
+torture: .venv/installed-dev  ## kill, pause and break everything while trading: SIGNALS WORKERS DATABASE SEED MINUTES MIX
+	$(BIN)/python -m tests.torture --signals $(SIGNALS) --workers $(WORKERS) --database $(DATABASE) --seed $(SEED) --minutes $(MINUTES) \
+	    --mix $(MIX)
+
+soak: .venv/installed-dev  ## run everything with faults, sockets and requests, and watch memory and jitter: MINUTES
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 lint: .venv/installed-dev  ## check style, types, imports, migrations and lengths
 	$(BIN)/ruff check .
@@ -34,6 +54,10 @@ bench: .venv/installed-dev  ## run the benchmarks
 	@set -e; for script in benchmarks/*.py; do \
 		if [ -e "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; else echo "there is no benchmark yet"; fi; done
 
+bench-peers:  ## install what benchmarks/backtest.py --vs compares with, in an environment of its own
+	@$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet vectorbt backtesting TA-Lib
+
 screenshots: .venv/installed-dev  ## take a picture of every page, light and dark, wide and narrow
 	$(BIN)/python -m tests.e2e.screenshots screenshots
 
@@ -43,7 +67,7 @@ lock: .venv/installed-dev  ## resolve requirements*.in into requirements*.txt, e
 		--no-emit-index-url --no-emit-find-links --no-header --annotation-style line --output-file $$name.txt $$name.in; done
 
 clean:  ## remove .venv and the caches; what Julaba keeps in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

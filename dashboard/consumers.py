@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from importlib import import_module
 from typing import Any
@@ -11,8 +12,9 @@ from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
-from dashboard import hub
+from dashboard import hub, sessions, twofactor
 
 BAD_FRAME, NO_SESSION, TOO_MANY, TRY_LATER = 4400, 4401, 4429, 1013
 LONGEST_FRAME = 256
@@ -31,7 +33,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         user: Any = self.scope["user"]
-        if not user.is_authenticated:
+        if not user.is_authenticated or not _may_stay(self.scope["session"]):
             await self.close(NO_SESSION)
             return
         await self.accept()
@@ -39,7 +41,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(TOO_MANY)
             return
         self._seat = hub.HUB.join(user.pk)
-        self._tasks = [asyncio.create_task(self._send_frames(self._seat)), asyncio.create_task(self._revalidate())]
+        self._tasks = [
+            asyncio.create_task(self._send_frames(self._seat)),
+            asyncio.create_task(self._revalidate(self._seat)),
+        ]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self._seat is None:
@@ -62,12 +67,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 # The browser has gone; the disconnect that follows tidies up.
                 return
 
-    async def _revalidate(self) -> None:
-        """Close the socket once its session has ended, its user was disabled or the password changed."""
+    async def _revalidate(self, seat: hub.Seat) -> None:
+        """Close the socket once its session has ended, its user was disabled or the password changed.
+
+        It looks every minute, and at once when any session was ended.
+        """
         store = import_module(settings.SESSION_ENGINE).SessionStore
         key = self.scope["session"].session_key
         while True:
-            await asyncio.sleep(REVALIDATE_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REVALIDATE_S):
+                    await seat.doubt.wait()
+            seat.doubt.clear()
             hub.HUB.ensure_running()
             try:
                 scope: Any = {"session": store(key)}
@@ -75,7 +86,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             except DatabaseError:
                 code = TRY_LATER
             else:
-                if user.is_authenticated:
+                if user.is_authenticated and _may_stay(scope["session"]):
                     continue
                 code = NO_SESSION
             self._stop()
@@ -90,6 +101,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if task is not asyncio.current_task():
                 task.cancel()
         self._tasks = []
+
+
+def _may_stay(session: Any) -> bool:
+    """Return whether a session, already read, is neither over nor in front of its second step."""
+    return not sessions.is_over(session, now=timezone.now()) and not twofactor.is_waiting(session)
 
 
 def _is_resync(text: str | None) -> bool:

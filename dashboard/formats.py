@@ -37,6 +37,12 @@ def signed_percent(fraction: float) -> Signed:
     return _signed(f"{fraction:+.2%}")
 
 
+def basis_points(fraction: float) -> str:
+    """Return what is too small for percent, signed, in hundredths of a percent."""
+    text = f"{10_000 * fraction:+.1f}"
+    return f"{text.lstrip('+-') if float(text) == 0 else text.replace('-', MINUS)} bp"
+
+
 def multiple(r: float) -> Signed:
     """Return a result in units of the first risk."""
     return _signed(f"{r:+.2f} R")
@@ -57,6 +63,8 @@ def quantity(value: Decimal) -> str:
 
 def span(delta: timedelta) -> str:
     """Return a duration in its two largest units."""
+    if timedelta() < delta < timedelta(minutes=1):
+        return f"{math.ceil(delta.total_seconds())} s"
     minutes = int(delta.total_seconds()) // 60
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:

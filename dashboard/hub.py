@@ -22,12 +22,14 @@ from redis.exceptions import RedisError
 
 from dashboard import overview
 from dashboard.overview import Rendered
-from dashboard.push import GROUP, PATIENCE_S
+from dashboard.push import GROUP, PATIENCE_S, SESSION_ENDED
 
 SPACING_S = 0.5
 BEAT_S = 10.0
 QUEUE_FRAMES = 32
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
+ASKED_ANEW = frozenset({"run", "trade_notes", "training"})
+"""Kinds of news that change no panel, but parts of pages: those are told of the kind and ask for themselves anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Seat:
         self.user_id = user_id
         self.frames: asyncio.Queue[str] = asyncio.Queue(maxsize=QUEUE_FRAMES)
         self.is_behind = True
+        self.doubt = asyncio.Event()
+        """Set when a session has ended somewhere: perhaps it was this one."""
 
     def offer(self, frame: str) -> bool:
         """Queue a frame; where the socket is too slow, forget what waits and answer False."""
@@ -67,6 +71,7 @@ class Hub:
         self._seq = 0
         self._shown = Rendered(panels={}, equity=[])
         self._due = asyncio.Event()
+        self._kinds: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def join(self, user_id: int) -> Seat:
@@ -86,6 +91,11 @@ class Hub:
 
     def seats_of(self, user_id: int) -> int:
         return sum(seat.user_id == user_id for seat in self._seats)
+
+    @property
+    def size(self) -> int:
+        """Return how many sockets are served."""
+        return len(self._seats)
 
     def ensure_running(self) -> None:
         for name, work in (("hub-listen", self._listen), ("hub-render", self._render)):
@@ -132,6 +142,11 @@ class Hub:
                 message, receiving = receiving.result(), None
                 if message["type"] == "hub.beat":
                     self._offer_all(self._frame("beat"))
+                elif message.get("kind") == SESSION_ENDED:
+                    for seat in self._seats:
+                        seat.doubt.set()
+                elif message.get("kind") in ASKED_ANEW:
+                    self._kinds.add(message["kind"])
                 # A heartbeat renders too: the layer may lose news, the rows do not.
                 self._due.set()
         except (RedisError, OSError):
@@ -158,6 +173,9 @@ class Hub:
             news["panels"] = changed
         if rendered.equity != shown.equity:
             news["equity"] = rendered.equity
+        kinds, self._kinds = self._kinds, set()
+        if kinds:
+            news["kinds"] = sorted(kinds)
         behind = [seat for seat in self._seats if seat.is_behind]
         if news:
             self._seq += 1

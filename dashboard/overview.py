@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from dashboard import figures, presenters
+from dashboard import figures, frame, positions, presenters
 from trading import selectors
+from trading.models import Bot
+from trading.selectors import OpenTrade
 
 PANELS = ("status", "figures", "open", "refusals", "journal", "decisions", "closed")
+LIVE = (*PANELS, "positions", "bell")
+"""What is pushed: the overview's panels, and those of other pages."""
 DECISIONS, CLOSED, EVENTS = 15, 10, 10
 REFUSED_WITHIN = timedelta(hours=24)
 
@@ -32,9 +37,12 @@ def context(now: datetime) -> dict[str, Any]:
     moment = bot.last_tick_at if bot and bot.is_replaying and bot.last_tick_at else now
     return {
         "bot": bot,
+        "open_trades": trades,
+        "symbols": list(params.pairs),
         "quote": figures.quote_of(params),
         "banner": presenters.banner(bot, presenters.mode_of(settings.BROKER)),
         "figures": figures.figures(bot, selectors.day_opening(), params, selectors.record(), trades) if bot else [],
+        "unseen": frame.unseen(),
         "open_rows": [presenters.open_row(trade) for trade in trades],
         "closed_rows": [presenters.closed_row(trade) for trade in selectors.closed_trades(limit=CLOSED)],
         "decisions": [
@@ -46,10 +54,16 @@ def context(now: datetime) -> dict[str, Any]:
     }
 
 
+def cards(trades: list[OpenTrade], bot: Bot | None) -> list[positions.HoldingCard]:
+    """Return the open positions in full; one query."""
+    return positions.cards(selectors.holdings(trades), bot.equity if bot else Decimal(0))
+
+
 def render(now: datetime) -> Rendered:
-    """Return every panel as the first paint would show it now."""
+    """Return every panel as the first paint of its page would show it now."""
     values = context(now)
+    values["cards"] = cards(values["open_trades"], values["bot"])
     return Rendered(
-        panels={name: render_to_string(f"dashboard/panels/{name}.html", values) for name in PANELS},
+        panels={name: render_to_string(f"dashboard/panels/{name}.html", values) for name in LIVE},
         equity=values["equity"],
     )

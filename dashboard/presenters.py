@@ -109,8 +109,10 @@ def banner(bot: Bot | None, mode: Mode) -> Banner:
         return Banner(mode=name, state="STARTING", tone="waiting")
     if bot.is_replaying:
         return Banner(mode=name, state="REPLAYING THE PAST", tone="waiting")
-    if bot.trading_state == TradingState.PAUSED:
-        return Banner(mode=name, state="PAUSED", tone="paused", note=bot.state_reason)
+    if bot.trading_state == TradingState.CLOSE_ONLY:
+        return Banner(mode=name, state="EXITS ONLY", tone="paused", note=bot.state_reason)
+    if bot.trading_state == TradingState.HALTED:
+        return Banner(mode=name, state="HALTED", tone="paused", note=bot.state_reason)
     return Banner(mode=name, state="RUNNING", tone=mode.value, note=bot.state_reason)
 
 
@@ -161,6 +163,7 @@ def decision_row(signal: Signal, verdicts: Iterable[SignalVerdict]) -> DecisionR
         SignalStatus.TAKEN: ("Taken", "taken"),
         SignalStatus.REFUSED: (f"Refused: {signal.reason}", "refused"),
         SignalStatus.EXPIRED: (f"Expired: {signal.reason}" if signal.reason else "Expired", "expired"),
+        SignalStatus.AWAITING: ("Waits for advice", "expired"),
     }[SignalStatus(signal.status)]
     return DecisionRow(
         signal=signal,

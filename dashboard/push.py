@@ -13,6 +13,8 @@ from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 GROUP = "journal"
+SESSION_ENDED = "session_ended"
+"""A kind of news for the sockets themselves: each looks whether it may stay."""
 PATIENCE_S = 2.0
 """Trading does not wait longer than this for the screens."""
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import path, re_path
 
+from dashboard import doors
 from dashboard.consumers import LiveConsumer
 
 
@@ -34,6 +35,6 @@ def application(http: Any) -> ProtocolTypeRouter:
     live, nobody = cast("Any", LiveConsumer.as_asgi()), cast("Any", WebsocketDenier.as_asgi())
     patterns: Any = [path("ws/live", live), re_path("", nobody)]
     sockets = URLRouter(patterns)
-    return ProtocolTypeRouter(
-        {"http": http, "websocket": FullOrigin(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS)}
-    )
+    checked: Any = doors.refusing(FullOrigin(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS))
+    limited: Any = doors.limited(http)
+    return ProtocolTypeRouter({"http": limited, "websocket": checked})

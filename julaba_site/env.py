@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from decimal import Decimal
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -28,6 +30,14 @@ def whole(name: str, default: int, *, low: int, high: int) -> int:
     if not value.isdecimal() or not low <= int(value) <= high:
         raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}")
     return int(value)
+
+
+def amount(name: str, default: str, *, low: str, high: str) -> Decimal:
+    """Return a number with a point, such as 2.50."""
+    value = text(name, default)
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", value) or not Decimal(low) <= Decimal(value) <= Decimal(high):
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number from {low} to {high}")
+    return Decimal(value)
 
 
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from julaba_site import sd_notify
 from julaba_site.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,8 +25,21 @@ PYTHON = [sys.executable]
 MANAGE = [*PYTHON, str(ROOT / "manage.py")]
 # Without the warnings about what is meant so: WhiteNoise reads small files in one go, and root is the user's choice.
 UVICORN = [*PYTHON, "-Wignore:StreamingHttpResponse must consume", "-m", "uvicorn", "julaba_site.asgi:application"]
+# Whoever breaks into the process that serves pages finds no key that opens the exchange keys.
+WITHOUT_KEYS = [
+    "env",
+    "-u",
+    "CREDENTIALS_KEYS",
+    "-u",
+    "CREDENTIALS_KEYS_FILE",
+    "-u",
+    "BACKUP_KEY",
+    "-u",
+    "BACKUP_KEY_FILE",
+    "JULABA_ROLE=web",
+]
 CELERY = [*PYTHON, "-Wignore:You're running the worker with superuser", "-m", "celery", "-q"]
-WORKER = ["worker", "-c1", "-lWARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+WORKER = ["worker", "-lWARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     # Each process does one thing at a time: more arenas and threads would only cost memory.
@@ -33,13 +47,22 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+MOST_MEMORY_KB = 1_000_000
+"""A trading process that has grown beyond this, several times what it needs, is replaced after its tick."""
+IDLE_MEMORY_KB = 100_000
+"""Any other process that has grown beyond this is replaced after its task: a scan takes 200 MB for a second."""
+OTHER_QUEUES = "work,notify,ml,research"
+OTHER_PROCESSES = 3
+"""So one heavy job, of which a machine does one at a time, and one slow answer keep no message waiting."""
 HANDOVER = "JULABA_STACK"
 REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
+BEAT_SILENCE_S = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """What to run. `origin` is what a browser calls the pages; no `redis_command` means that Redis runs already.
+    """What to run. `origin` is what a browser calls the pages; no `redis_command` means that Redis runs already,
+    and no stream that the market is simulated: a tick asks it for any price.
 
     All of it stops when `parent` dies, where that is given.
     """
@@ -50,8 +73,11 @@ class Stack:
     redis_command: list[str] | None
     redis_socket: str
     needs_past: bool
+    needs_stream: bool
     parent: int | None
     log: str
+    proxies: str = ""
+    """Addresses of the proxies whose headers are believed, with commas between them."""
 
     def take_over(self) -> NoReturn:
         """Turn this process into the running system, with the same process id and the same locks."""
@@ -72,13 +98,24 @@ def run(stack: Stack) -> None:
         _start_web(supervisor, stack)
         if stack.needs_past:
             _replay_the_past(supervisor)
-        # A scan takes 200 MB for a second: with a new process for each task, they are given back until the next one.
-        for queue, options in (("trading", []), ("work", ["--max-tasks-per-child=1"])):
-            command = [*CELERY, "-Ajulaba_site", *WORKER, f"-Q{queue}", f"-n{queue}@%h", *options]
-            # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
-            supervisor.start(Child(queue, command, orphan_signal=signal.SIGQUIT))
-        supervisor.start(Child("beat", [*CELERY, "-Ajulaba_site.beat", "beat", "-lWARNING"]))
+        # A worker can go deaf, such as after a Redis that hung: it lives, and hears nothing any more.
+        heartbeat = Path(stack.log).parent.parent / "run" / "tick.alive"
+        command = ["env", f"JULABA_HEARTBEAT={heartbeat}", *CELERY, "-Ajulaba_site", *WORKER, "-c1"]
+        command += ["-Qtrading", "-ntrading@%h", f"--max-memory-per-child={MOST_MEMORY_KB}"]
+        # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
+        supervisor.start(Child("trading", command, orphan_signal=signal.SIGQUIT, heartbeat=heartbeat))
+        # The processes of one worker share most of their memory, which those of four would not.
+        command = [*CELERY, "-Ajulaba_site", *WORKER, f"-c{OTHER_PROCESSES}", f"-Q{OTHER_QUEUES}", "-nwork@%h"]
+        command += [f"--max-memory-per-child={IDLE_MEMORY_KB}"]
+        supervisor.start(Child("work", command, orphan_signal=signal.SIGQUIT))
+        if stack.needs_stream:
+            supervisor.start(Child("stream", [*WITHOUT_KEYS, *MANAGE, "stream"]))
+        # No tick although trading was started anew: then it is beat that sends none.
+        beat = [*CELERY, "-Ajulaba_site.beat", "beat", "-lWARNING"]
+        supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
+        sd_notify.ready(f"answers on {stack.origin}/")
         supervisor.run()
+        sd_notify.stopping()
 
 
 def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
@@ -91,7 +128,9 @@ def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     listen = [f"--host={stack.host}", f"--port={stack.port}", "--timeout-graceful-shutdown=3", "--lifespan=off"]
     sockets = ["--ws=websockets-sansio", "--ws-max-size=65536"]
     terse = ["--log-level=warning", "--no-server-header"]
-    supervisor.start(Child("web", [*UVICORN, *listen, *sockets, *terse]))
+    # Nobody but a proxy that was named may say where a request came from.
+    proxies = ["--proxy-headers", f"--forwarded-allow-ips={stack.proxies}"] if stack.proxies else ["--no-proxy-headers"]
+    supervisor.start(Child("web", [*WITHOUT_KEYS, *UVICORN, *listen, *sockets, *terse, *proxies]))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:
@@ -104,6 +143,8 @@ def _replay_the_past(supervisor: Supervisor) -> None:
     supervisor.run(lambda: demo.exit_code is not None)
     if demo.exit_code and not supervisor.is_stopping:
         supervisor.say("the simulated past could not be replayed, so trading starts without one")
+    # What it refused is followed while trading begins, so that the reports are filled soon.
+    supervisor.start(Child("reports", [*WITHOUT_KEYS, *MANAGE, "follow_refused"], runs_once=True))
 
 
 def _redis_answers(path: str) -> bool:
@@ -130,9 +171,10 @@ def _page_answers(stack: Stack) -> bool:
             return False
         finally:
             asking.close()
-        if answer.status == http.HTTPStatus.OK:
-            return True
         page = answer.getheader("Location")
+        # Whoever is led to https is led to the proxy, which is not ours to ask.
+        if answer.status == http.HTTPStatus.OK or (page or "").startswith("https://"):
+            return True
     return False
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import Error, connection
 
-from julaba_site import embedded, env
+from julaba_site import embedded, env, security
 
 OPERATOR = "operator"
 _CLEAR_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -63,6 +64,31 @@ def check_database() -> None:
     except Error as error:
         reason = str(error).strip().partition("\n")[0]
         raise StartupError(f"the database cannot be reached ({reason}): start it, or correct DATABASE_URL") from error
+    if connection.vendor == "sqlite":
+        _check_file()
+
+
+def _check_file() -> None:
+    """Refuse a file whose pages do not fit together: orders would be read from it that never were."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            found = str(cursor.fetchone()[0])
+    except Error as error:
+        found = str(error)
+    if found != "ok":
+        reason = found.replace("\n", " ")
+        name = connection.settings_dict["NAME"]
+        raise StartupError(f"the database {name} is damaged ({reason}): restore a copy, or move it away to start anew")
+
+
+def check_secrets() -> None:
+    """Refuse what stands in deploy/production.env.example in place of secrets: everybody can read it there."""
+    for name in security.SECRETS:
+        value = getattr(settings, name, None) or ()
+        values = [value] if isinstance(value, str) else [str(each) for each in value]
+        if any("dummy" in each or each.startswith("AAAAAAAAAAAAAAAA") for each in values):
+            raise StartupError(f"{name} is the dummy of an example: put in a value of your own")
 
 
 def check_strategies() -> None:
@@ -124,7 +150,7 @@ def create_operator() -> str | None:
     if users.exists():
         return None
     password = "-".join("".join(secrets.choice(_CLEAR_LETTERS) for _ in range(5)) for _ in range(4))
-    users.create_superuser(OPERATOR, password=password)
+    users.create_superuser(OPERATOR, password=password).groups.add(*Group.objects.filter(name="admin"))
     return password
 
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Self
 
+from julaba_site import sd_notify
+
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
 POLL_S = 0.2
@@ -39,13 +41,16 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 class Child:
     """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how.
 
-    It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`.
+    It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`. One that
+    leaves its `heartbeat` file untouched for `silence_s` counts as dead, whatever it is waiting for.
     """
 
     name: str
     command: Sequence[str]
     runs_once: bool = False
     orphan_signal: signal.Signals = signal.SIGTERM
+    heartbeat: Path | None = None
+    silence_s: float = 90.0
     exit_code: int | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -78,6 +83,15 @@ class Child:
         if self.process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+    def silent_for(self) -> float:
+        """Return for how many seconds a living child has given no sign, 0 where none is asked for."""
+        if self.process is None or self.heartbeat is None:
+            return 0.0
+        age = time.monotonic() - self.started_at
+        with contextlib.suppress(FileNotFoundError):
+            age = min(age, time.time() - self.heartbeat.stat().st_mtime)
+        return age
 
     def plan_restart(self) -> float:
         """Return the seconds to wait, doubling with each short life."""
@@ -130,8 +144,10 @@ class Supervisor:
             if until():
                 return True
             self._turn()
+            sd_notify.alive()
             for child in self._children:
                 self._restart_when_due(child)
+                self._kill_when_silent(child)
             if self._parent not in {None, os.getppid()}:
                 self._is_stopping = True
         return False
@@ -162,6 +178,11 @@ class Supervisor:
     def _restart_when_due(self, child: Child) -> None:
         if child.due_at is not None and child.due_at <= time.monotonic():
             self._spawn(child)
+
+    def _kill_when_silent(self, child: Child) -> None:
+        if child.silent_for() > child.silence_s:
+            self.say(f"{child.name} has done nothing for {child.silence_s:.0f} s and is killed")
+            child.kill()
 
     def _stop(self, child: Child) -> None:
         if child.process is None:

@@ -20,8 +20,8 @@ from trading.core.ports import MarketData, OrderReport, OrderRequest
 from trading.core.slippage import Slippage
 from trading.core.strategies import Sides
 from trading.models import Bot, LedgerEntry, PaperAccount, Trade
-from trading.services import parameters, tick
-from trading.services.context import Ports
+from trading.services import lease, parameters, tick
+from trading.services.context import Context, Ports
 
 SYMBOL = "BTC/USDT"
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -112,6 +112,13 @@ def run_tick(ports: Ports, now: datetime, *, owner: str = "test") -> tick.Outcom
     return tick.run(ports=ports, now=now, owner=owner)
 
 
+def context_at(ports: Ports, now: datetime, *, owner: str = "test") -> Context:
+    """Return what a tick of `owner` at that moment would work with, prices included."""
+    held = lease.acquire(owner=owner)
+    assert held is not None
+    return tick._with_prices(tick._context(ports, held, now), [])
+
+
 def run_rows(ports: Ports, *rows: int) -> None:
     """Tick at the close of each written row."""
     for row in rows:
@@ -148,14 +155,9 @@ class Flaky:
             raise error
         return report
 
-    def find(self, client_id: str, *, now: datetime) -> OrderReport | None:
-        return self.inner.find(client_id, now=now)
-
-    def cancel(self, client_id: str, *, now: datetime) -> OrderReport:
-        return self.inner.cancel(client_id, now=now)
-
-    def open_orders(self, *, now: datetime) -> Sequence[OrderReport]:
-        return self.inner.open_orders(now=now)
+    def __getattr__(self, name: str) -> Any:
+        """Everything that only asks goes through as it is."""
+        return getattr(self.inner, name)
 
 
 def flaky(ports: Ports, *script: tuple[str, BaseException]) -> tuple[Ports, Flaky]:

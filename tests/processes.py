@@ -35,7 +35,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def eventually(holds: Callable[[], bool], *, within: float = 10.0) -> bool:
+def eventually(holds: Callable[[], bool], *, within: float = 30.0) -> bool:
     """Return whether a condition comes true in time."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
-from trading.core import decision
+from trading.core import bitcoin, decision
 from trading.core.candles import Candles
 from trading.core.guards import Account
 from trading.core.params import Params
@@ -44,6 +44,7 @@ class Done:
     hit: int = 0
     left: Decimal = Decimal(0)
     pnl: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
 
     @property
     def sign(self) -> int:
@@ -88,7 +89,14 @@ class Reference:
         return equity
 
     def judge(self, window: Candles, price: float, now: datetime, equity: Decimal) -> None:
-        found = decision.find_setup(window, strategies=self.strategies, params=self.params, market=self.market)
+        leads = window.symbol == bitcoin.leader_of(window.symbol)
+        found = decision.find_setup(
+            window,
+            strategies=self.strategies,
+            params=self.params,
+            market=self.market,
+            leader=lambda: window if leads else None,
+        )
         if found is None:
             return
         risk = notional = Decimal(0)
@@ -119,6 +127,7 @@ class Reference:
         trade = Done(plan=made.plan, entered_at=now)
         trade.stop, trade.best, trade.left = float(made.plan.stop), float(made.plan.entry), made.plan.quantity
         self.equity_at_entry = equity
+        trade.cost = (made.plan.quantity * made.plan.entry).quantize(Decimal("1e-8"), ROUND_HALF_EVEN)
         trade.pnl = -self.fee(made.plan.quantity, made.plan.entry)
         self.balance += trade.pnl
         self.open = trade
@@ -184,8 +193,15 @@ class Reference:
     def leave(self, trade: Done, price: float, quantity: Decimal, reason: str, now: datetime) -> None:
         exact = self.market.price(price)
         trade.exits.append(Leg(now, exact, quantity, reason))
-        gross = (trade.sign * (exact - trade.plan.entry) * quantity).quantize(Decimal("1e-8"))
-        made = gross - self.fee(quantity, exact)
+        # Each fill is paid to eight places, and what was paid at the entry leaves in proportion.
+        places = Decimal("1e-8")
+        share = (
+            trade.cost
+            if quantity == trade.left
+            else (trade.cost * quantity / trade.left).quantize(places, ROUND_HALF_EVEN)
+        )
+        trade.cost -= share
+        made = trade.sign * ((exact * quantity).quantize(places, ROUND_HALF_EVEN) - share) - self.fee(quantity, exact)
         trade.pnl += made
         trade.left -= quantity
         self.balance += made
@@ -201,4 +217,4 @@ class Reference:
             self.wins, self.losses, self.last_loss = 0, self.losses + 1, now
 
     def fee(self, quantity: Decimal, price: Decimal) -> Decimal:
-        return (quantity * price * self.market.fee_rate).quantize(Decimal("1e-8"))
+        return (quantity * price * self.market.fee_rate).quantize(Decimal("1e-8"), ROUND_HALF_EVEN)

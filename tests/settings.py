@@ -14,8 +14,45 @@ import tempfile
 _DATA_DIR = tempfile.mkdtemp(prefix="julaba-tests-")
 atexit.register(shutil.rmtree, _DATA_DIR, ignore_errors=True)
 os.environ["JULABA_DATA_DIR"] = _DATA_DIR
+os.environ["PRIVATE_ADDRESSES"] = "127.0.0.1"  # the doubles of Telegram and of webhooks answer there
 os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-0123456789-0123456789-0123456789")
-for _name in ("REDIS_URL", "PORT", "DEBUG", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "STRATEGIES"):
+for _name in (
+    "TRADING_MODE",
+    "CREDENTIALS_KEYS",
+    "CREDENTIALS_KEYS_FILE",
+    "JULABA_ROLE",
+    "LOCAL_PROTECTION",
+    "LIVE_ON_SQLITE",
+    "EXCHANGE",
+    "EXCHANGE_KIND",
+    "EXCHANGE_SANDBOX",
+    "EXCHANGE_ENDPOINT",
+    "REDIS_URL",
+    "PORT",
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "ALLOWED_ORIGINS",
+    "STRATEGIES",
+    "ADVISERS",
+    "TELEGRAM_TOKEN",
+    "TELEGRAM_PATH",
+    "TELEGRAM_SECRET",
+    "TELEGRAM_URL",
+    "TELEGRAM_ENDPOINT",
+    "NOTIFY_URLS",
+    "FALLBACK_URLS",
+    "HTTPS",
+    "JULABA_HOST",
+    "TRUSTED_PROXIES",
+    "REQUIRE_TOTP",
+    "SESSION_HOURS",
+    "SESSION_IDLE_MINUTES",
+    "GEMINI_API_KEY",
+    "GEMINI_API_KEY_FILE",
+    "GEMINI_SDK",
+    "GEMINI_MODEL",
+    "GEMINI_ENDPOINT",
+):
     os.environ.pop(_name, None)
 
 from julaba_site.settings import *  # noqa: E402, F403

@@ -1,129 +1,70 @@
-"""The admin: parameters are edited as new revisions, everything else is read only."""
+"""The admin: parameters are proposed, everything else is read only."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html_join
+from django.http import HttpRequest
 
-from trading.forms import RevisionForm
+from trading.admin_parameters import BacktestRunAdmin, ParameterDraftAdmin, ParameterRevisionAdmin
+from trading.admin_readonly import ReadOnly, ReadOnlyInline
 from trading.models import (
+    Advice,
+    BacktestRun,
+    BackupRun,
     Bot,
+    DoctorRun,
     Event,
+    ExchangeKey,
+    ExternalHolding,
+    ExternalOrder,
     Fill,
+    InvariantRun,
     LedgerEntry,
+    LegacyRecord,
+    LiveApproval,
     Order,
     OrderEvent,
+    ParameterDraft,
     ParameterRevision,
+    Proposal,
+    ReconcileRun,
     Scan,
     ScanRow,
     Signal,
     SignalVerdict,
+    StateChange,
     Trade,
 )
-from trading.services import parameters
 
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Rows that only the engine writes: they can be looked at, by those who may view them."""
-
-    actions = None
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-
-class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        return False
-
-
-@admin.register(ParameterRevision)
-class ParameterRevisionAdmin(ReadOnly):
-    """The history of the parameters; "add" edits what is in force and needs a reason."""
-
-    list_display = ("number", "created_at", "author_name", "what_changed", "reason")
-    list_display_links = ("number",)
-    search_fields = ("reason", "author_name")
-    ordering = ("-number",)
-    fields = ("number", "created_at", "author_name", "reason", "what_changed", "values")
-
-    @admin.display(description="changed")
-    def what_changed(self, revision: ParameterRevision) -> str:
-        rows = ((c["name"], _shown(c["old"]), _shown(c["new"])) for c in revision.changes)
-        return format_html_join("\n", "<div>{}: {} → {}</div>", rows) or "—"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("trading.add_parameterrevision")
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        now = timezone.now()
-        if request.method == "POST":
-            form = RevisionForm(request.POST)
-            if form.is_valid() and (response := self._revise(request, form)):
-                return response
-        else:
-            revision = parameters.current(now=now)
-            params = parameters.params_of(revision)
-            form = RevisionForm(initial={**params.as_json(), "expected_number": revision.number})
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Change parameters",
-            "opts": self.opts,
-            "form": form,
-            "in_force": parameters.current(now=now),
-        }
-        return TemplateResponse(request, "admin/trading/parameterrevision/edit.html", context)
-
-    def _revise(self, request: HttpRequest, form: RevisionForm) -> HttpResponse | None:
-        assert isinstance(request.user, User)
-        expected = form.cleaned_data["expected_number"]
-        try:
-            revision = parameters.revise(
-                values=form.values(),
-                reason=form.cleaned_data["reason"],
-                author=request.user,
-                expected_number=expected,
-                now=timezone.now(),
-            )
-        except parameters.RevisionConflict as conflict:
-            form.add_error(None, str(conflict))
-            return None
-        if revision.number == expected:
-            form.add_error(None, "Nothing was changed: these are the values in force.")
-            return None
-        self.message_user(request, f"Revision {revision.number} is in force from the next tick on.", messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:trading_parameterrevision_changelist"))
+admin.site.register(ParameterRevision, ParameterRevisionAdmin)
+admin.site.register(ParameterDraft, ParameterDraftAdmin)
+admin.site.register(BacktestRun, BacktestRunAdmin)
 
 
 class VerdictInline(ReadOnlyInline):
     model = SignalVerdict
     fields = ("position", "name", "passed", "value", "limit", "reason")
+
+
+class AdviceInline(ReadOnlyInline):
+    model = Advice
+    fields = ("source", "approve", "confidence", "influence", "reason", "model", "is_late")
+
+
+@admin.register(Advice)
+class AdviceAdmin(ReadOnly):
+    list_display = ("at", "signal", "source", "approve", "confidence", "influence", "model", "tokens", "is_late")
+    list_filter = ("source", "approve", "is_late", "model")
+    list_select_related = ("signal",)
+    ordering = ("-pk",)
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ReadOnly):
+    list_display = ("created_at", "symbol", "side", "confidence", "status", "decided_by", "outcome")
+    list_filter = ("status", "symbol", "side", "mode")
+    ordering = ("-pk",)
 
 
 @admin.register(Signal)
@@ -132,7 +73,7 @@ class SignalAdmin(ReadOnly):
     list_filter = ("status", "refused_by", "strategy", "regime", "symbol")
     date_hierarchy = "decided_at"
     ordering = ("-decided_at", "-pk")
-    inlines = (VerdictInline,)
+    inlines = (VerdictInline, AdviceInline)
 
 
 class OrderInline(ReadOnlyInline):
@@ -198,5 +139,100 @@ class BotAdmin(ReadOnly):
     list_display = ("trading_state", "balance", "equity", "peak_equity", "last_tick_at")
 
 
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+@admin.register(StateChange)
+class StateChangeAdmin(ReadOnly):
+    list_display = ("at", "from_state", "to_state", "reason", "who")
+    list_filter = ("to_state", "by")
+    search_fields = ("reason", "by")
+    ordering = ("-pk",)
+
+    @admin.display(description="by", ordering="by")
+    def who(self, change: StateChange) -> str:
+        return change.by or "Julaba"
+
+
+@admin.register(ReconcileRun)
+class ReconcileRunAdmin(ReadOnly):
+    list_display = ("at", "kind", "passed", "orders", "fills", "positions", "found", "problem")
+    list_filter = ("passed", "kind")
+    ordering = ("-at", "-pk")
+
+    @admin.display(description="differences")
+    def found(self, run: ReconcileRun) -> int:
+        return len(run.differences)
+
+
+@admin.register(InvariantRun)
+class InvariantRunAdmin(ReadOnly):
+    list_display = ("at", "checked", "broken")
+    ordering = ("-at", "-pk")
+
+    @admin.display(description="violations")
+    def broken(self, run: InvariantRun) -> str:
+        return ", ".join(str(violation.get("id", "?")) for violation in run.violations) or "—"
+
+
+@admin.register(ExternalOrder)
+class ExternalOrderAdmin(ReadOnly):
+    list_display = ("symbol", "side", "quantity", "venue_order_id", "first_seen_at", "last_seen_at")
+    list_filter = ("symbol", "side")
+    ordering = ("-last_seen_at",)
+
+
+@admin.register(ExternalHolding)
+class ExternalHoldingAdmin(ReadOnly):
+    list_display = ("symbol", "quantity", "at")
+    ordering = ("symbol",)
+
+
+@admin.register(DoctorRun)
+class DoctorRunAdmin(ReadOnly):
+    list_display = ("at", "exchange", "mode", "key", "passed", "failed")
+    list_filter = ("passed", "exchange", "mode")
+    list_select_related = ("key",)
+    ordering = ("-at", "-pk")
+
+    @admin.display(description="failed checks")
+    def failed(self, run: DoctorRun) -> str:
+        return ", ".join(check["name"] for check in run.checks if not check["passed"]) or "—"
+
+
+@admin.register(LiveApproval)
+class LiveApprovalAdmin(ReadOnly):
+    list_display = ("at", "exchange", "approved_by", "reason", "doctor", "revoked_at")
+    list_filter = ("exchange", ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("doctor",)
+    ordering = ("-at", "-pk")
+
+
+@admin.register(ExchangeKey)
+class ExchangeKeyAdmin(ReadOnly):
+    """The keys of exchanges; what is sealed is shown to nobody, not even sealed."""
+
+    list_display = ("exchange", "environment", "label", "hint", "is_active", "created_at", "created_by")
+    list_filter = ("is_active", "exchange", "environment")
+    exclude = ("sealed",)
+    ordering = ("-is_active", "exchange", "environment", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ExchangeKey]:
+        return super().get_queryset(request).defer("sealed")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        # ?sealed__startswith= would tell it character by character.
+        return not lookup.startswith("sealed") and super().lookup_allowed(lookup, value, request)
+
+
+@admin.register(BackupRun)
+class BackupRunAdmin(ReadOnly):
+    list_display = ("at", "kind", "passed", "name", "size", "is_sealed", "seconds", "text")
+    list_filter = ("kind", "passed")
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+
+
+@admin.register(LegacyRecord)
+class LegacyRecordAdmin(ReadOnly):
+    list_display = ("at", "kind", "symbol", "side", "pnl", "source")
+    list_filter = ("kind", "side", "symbol")
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")

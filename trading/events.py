@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from trading.core import redaction
 from trading.models import Event
 
 logger = logging.getLogger(__name__)
@@ -26,13 +27,16 @@ class Listener(Protocol):
 
 
 TICK = "tick"
+ADVICE_WANTED = "advice_wanted"
+"""A signal waits for those who answer outside the tick."""
 
 _silent = contextvars.ContextVar("julaba_events_silent", default=False)
 
 
 def emit(kind: str, *, at: datetime, text: str, symbol: str = "", payload: Mapping[str, Any] | None = None) -> None:
     """Write a journal row; listeners hear of it once the surrounding transaction has committed."""
-    Event.objects.create(kind=kind, at=at, text=text, symbol=symbol, payload=dict(payload or {}))
+    hidden = redaction.scrub_all(dict(payload or {}))
+    Event.objects.create(kind=kind, at=at, text=redaction.scrub(text), symbol=symbol, payload=hidden)
     announce(kind, at=at)
 
 

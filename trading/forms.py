@@ -67,7 +67,7 @@ def _field(name: str, spec: Spec) -> forms.Field:
     if spec.kind is bool:
         return forms.BooleanField(required=False, **common)
     if spec.kind is tuple:
-        return SymbolsField(**common)
+        return SymbolsField(required=not spec.choices, **common)
     if spec.choices:
         return forms.ChoiceField(choices=[(c, c) for c in spec.choices], **common)
     assert spec.low is not None

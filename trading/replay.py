@@ -15,6 +15,7 @@ from trading.adapters.stored_market import StoredMarket
 from trading.core.candles import Candles
 from trading.core.params import Params
 from trading.core.slippage import Slippage
+from trading.research.performance import Stretch
 from trading.services import parameters, replay_report, replaying, scratch
 
 DEFAULT_FEE_RATE = Decimal("0.001")
@@ -40,6 +41,20 @@ def run(
     `values` are the parameters that differ from the defaults. Raises ParamsError, UnknownTimeframe,
     StrategyError, CandleStoreError (nothing stored, gaps) and NothingToReplay.
     """
+    asked = stretch(symbols=symbols, timeframe=timeframe, start=start, end=end, values=values, exchange=exchange)
+    return over(asked, seed=seed)
+
+
+def stretch(
+    *,
+    symbols: Sequence[str],
+    timeframe: str,
+    start: datetime | None,
+    end: datetime | None,
+    values: Mapping[str, Any],
+    exchange: str,
+) -> Stretch:
+    """Read what is to be traded; raises ParamsError, UnknownTimeframe, CandleStoreError and NothingToReplay."""
     params = Params.of({**values, "timeframe": timeframe, "pairs": list(symbols)})
     store = CandleStore(settings.JULABA_DATA_DIR / "candles", exchange)
     series = {symbol: store.read(symbol, timeframe, start=None, end=end) for symbol in symbols}
@@ -47,20 +62,21 @@ def run(
     last = max(candles.closed_at(len(candles) - 1) for candles in series.values())
     if first > last:
         raise NothingToReplay(f"no stored bar closes between {first} and {last}: choose another --from or --to")
+    return Stretch(params=params, series=series, first=first, last=last)
+
+
+def over(asked: Stretch, *, seed: int | None) -> dict[str, Any]:
+    """Replay a stretch that is in memory and return the report."""
+    params, series = asked.params, asked.series
     market = StoredMarket(series, fee_rate=DEFAULT_FEE_RATE)
     replayed = wiring.ports_over(market, params, Slippage(fraction=params.slippage, seed=seed))
     with scratch.database():
-        revision = parameters.current(now=first)
+        revision = parameters.current(now=asked.first)
         parameters.revise(
-            values=params.as_json(), reason="replay", author=None, expected_number=revision.number, now=first
+            values=params.as_json(), reason="replay", author=None, expected_number=revision.number, now=asked.first
         )
-        replaying.run(ports=replayed, timeframe=timeframe, start=first, end=last)
-        return replay_report.build(
-            symbols=list(symbols),
-            timeframe=timeframe,
-            params=params.as_json(),
-            bars={symbol: len(candles) for symbol, candles in series.items()},
-        )
+        replaying.run(ports=replayed, timeframe=params.timeframe, start=asked.first, end=asked.last)
+        return replay_report.build(asked)
 
 
 def _first_close(series: Mapping[str, Candles]) -> datetime:

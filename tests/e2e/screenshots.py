@@ -1,50 +1,109 @@
-"""Pictures of every page, full and empty, light and dark, wide and narrow: python -m tests.e2e.screenshots OUTDIR."""
+"""Pictures of every page, full and empty, light and dark, wide and narrow: python -m tests.e2e.screenshots OUTDIR [PAGE ...]."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e import site as sites
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 SIZES = {"wide": (1440, 900), "narrow": (360, 780)}
-PAGES = {"overview": "/", "password": "/password/"}
+PAGES = {
+    "overview": "/",
+    "positions": "/positions/",
+    "trades": "/trades/",
+    "signals": "/signals/",
+    "pairs": "/pairs/",
+    "pair-history": "/pairs/history/",
+    "pair-switches": "/pairs/switches/",
+    "chart": "/chart/",
+    "performance": "/performance/",
+    "backtests": "/backtests/",
+    "compare": "/backtests/compare/",
+    "parity": "/parity/",
+    "chat": "/chat/",
+    "ai-report": "/ai-report/",
+    "ml-report": "/ml-report/",
+    "proposals": "/proposals/",
+    "parameters": "/parameters/",
+    "revisions": "/parameters/history/",
+    "risk": "/risk/",
+    "reconciliation": "/reconciliation/",
+    "invariants": "/invariants/",
+    "health": "/health/",
+    "alerts": "/alerts/",
+    "notices": "/alerts/notifications/",
+    "journal": "/journal/",
+    "states": "/journal/states/",
+    "logs": "/logs/",
+    "audit": "/audit/",
+    "setup": "/setup/",
+    "password": "/password/",
+}
+INSIDE = {"trade": "/trades/?status=closed", "trade-open": "/trades/?status=open", "decision": "/signals/?status=taken"}
+INSIDE |= {"pair": "/pairs/"}
+"""Pages that only a row of a list leads to."""
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, wanted: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for content in ("empty", "full"):
         with sites.serve() as site, sites.chromium() as browser:
             if content == "full":
-                site.do("factories.overview(now)")
+                site.do("from tests import page_factories; page_factories.fill(now)")
+                site.do("from tests import pair_factories; pair_factories.fill(now)")
+                site.do("from tests.mlops import report_rows; report_rows.fill(now)")
             for theme in ("light", "dark"):
-                for size, (width, height) in SIZES.items():
-                    _shoot(browser, site.url, (width, height), theme, folder, f"{content}-{theme}-{size}.png")
+                for size in SIZES:
+                    _shoot_all(browser, site.url, content, theme, size, folder, wanted)
 
 
-def _shoot(browser: Browser, url: str, size: tuple[int, int], theme: str, folder: Path, name: str) -> None:
+def _shoot_all(
+    browser: Browser, url: str, content: str, theme: str, size: str, folder: Path, wanted: Sequence[str]
+) -> None:
+    width, height = SIZES[size]
     page = browser.new_page(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if theme == "dark" else "light"
+        viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
     )
+    suffix = f"{content}-{theme}-{size}"
     page.goto(url)
-    page.screenshot(path=folder / f"login-{name}")
+    if not wanted:
+        page.screenshot(path=folder / f"login-{suffix}.png")
     sites.log_in(page)
     for title, path in PAGES.items():
-        page.goto(url + path)
-        if title == "overview":
-            page.locator("#live[data-state=live]").wait_for()
-            page.wait_for_timeout(700)
-        page.screenshot(path=folder / f"{title}-{name}")
-        if size[0] < 640:
-            page.screenshot(path=folder / f"{title}-{name.replace('.png', '-whole.png')}", full_page=True)
+        if not wanted or title in wanted:
+            page.goto(url + path)
+            _shoot(page, folder, title, suffix, is_narrow=size == "narrow")
+    if content == "full":
+        for title, path in INSIDE.items():
+            if not wanted or title in wanted:
+                page.goto(url + path)
+                page.goto(url + str(page.locator("tr[data-href]").first.get_attribute("data-href")))
+                _shoot(page, folder, title, suffix, is_narrow=size == "narrow")
     page.close()
 
 
+def _shoot(page: Page, folder: Path, title: str, suffix: str, *, is_narrow: bool) -> None:
+    if page.locator("#live").count():
+        page.locator("#live[data-state=live]").wait_for()
+        page.wait_for_timeout(500)
+    page.screenshot(path=folder / f"{title}-{suffix}.png")
+    if title == "overview":
+        page.locator(".switch summary").click()
+        page.screenshot(path=folder / f"switch-{suffix}.png")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+        page.screenshot(path=folder / f"palette-{suffix}.png")
+    if is_narrow or title not in ("overview", "password"):
+        page.screenshot(path=folder / f"{title}-{suffix}-whole.png", full_page=True)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tests.e2e.screenshots OUTDIR")
-    main(Path(sys.argv[1]))
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m tests.e2e.screenshots OUTDIR [PAGE ...]")
+    main(Path(sys.argv[1]), sys.argv[2:])

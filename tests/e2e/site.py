@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,10 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pytest
+
 from julaba_site import embedded
+from tests import ports
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -33,6 +35,12 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH"),
+]
+"""The marks of every module that drives a browser."""
+WIDE: ViewportSize = {"width": 1440, "height": 900}
 PASSWORD = "correct horse battery staple"
 PATIENCE_S = 30.0
 _PRELUDE = "from django.utils import timezone; from tests import factories; now = timezone.now(); "
@@ -54,7 +62,7 @@ def serve() -> Iterator[Site]:
     """Start Redis and the web server on a migrated, empty database with one operator; stop both in the end."""
     with TemporaryDirectory(prefix="julaba-e2e-") as folder, contextlib.ExitStack() as stack:
         redis = Path(folder) / "redis.sock"
-        port = _free_port()
+        port = ports.free()
         environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
             "DJANGO_SETTINGS_MODULE": "julaba_site.settings",
@@ -92,6 +100,34 @@ def log_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Equity").wait_for()
+    page.wait_for_load_state()  # A heading is there before the scripts that answer a click.
+
+
+@contextlib.contextmanager
+def session(
+    browser: Browser, site: Site, *, zone: str | None = None, script: str | None = None
+) -> Iterator[BrowserContext]:
+    """Yield a wide context that is logged in; `script` runs first in every page of it."""
+    context = browser.new_context(viewport=WIDE, timezone_id=zone)
+    if script:
+        context.add_init_script(script)
+    page = context.new_page()
+    page.goto(site.url)
+    log_in(page)
+    page.close()
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def uncomplaining(page: Page) -> Iterator[Page]:
+    """Yield the page, close it, and fail where the browser found anything to complain about, such as a breach of policy."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    page.close()
+    assert complaints == []
 
 
 @contextlib.contextmanager
@@ -102,12 +138,6 @@ def _running(command: list[str], site: Site) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str) -> None:

@@ -11,42 +11,24 @@ import pytest
 from tests.e2e import site as sites
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, WebSocketRoute
+    from playwright.sync_api import Browser, Page, Route, WebSocketRoute
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(sites.CHROMIUM is None, reason="there is no chromium on the PATH"),
-]
+pytestmark = sites.BROWSER
 
 PANELS = ("Equity", "Open trades", "Last decisions", "Closed trades", "Why no trade, 24 h", "Journal")
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[sites.Site]:
-    with sites.serve() as running:
-        running.do("factories.overview(now)")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sites.chromium() as started:
-        yield started
+def site(overview_site: sites.Site) -> sites.Site:
+    return overview_site
 
 
 @pytest.fixture
 def page(browser: Browser, site: sites.Site) -> Iterator[Page]:
-    """Yield a page that is logged in, and fail where the browser found anything to complain about."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(site.url)
-    sites.log_in(page)
-    yield page
-    page.close()
-    # A violation of the policy is among the console's errors.
-    assert complaints == []
+    with sites.uncomplaining(browser.new_page(viewport=sites.WIDE)) as page:
+        page.goto(site.url)
+        sites.log_in(page)
+        yield page
 
 
 def is_live(page: Page) -> None:
@@ -112,6 +94,20 @@ def test_the_theme_is_chosen_and_remembered(page: Page) -> None:
     assert page.locator("#theme").inner_text() == "☾ Dark"
 
 
+def test_the_theme_changes_while_other_scripts_are_still_on_their_way(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/live*.js", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    while not held:
+        page.wait_for_timeout(20)
+
+    page.locator("#theme").click()
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert page.locator("#theme").inner_text() == "☀ Light"
+    held[0].continue_()
+
+
 @pytest.mark.parametrize("path", ["/", "/password/", "/login/"])
 def test_nothing_scrolls_sideways_on_a_telephone(page: Page, site: sites.Site, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 780})
@@ -133,7 +129,7 @@ def test_the_admin_works_under_the_policy(page: Page, site: sites.Site, path: st
 
 
 def test_logging_out_ends_at_the_log_in(page: Page, site: sites.Site) -> None:
-    page.locator("details.menu summary").click()
+    page.locator("summary", has_text="operator").click()
     page.get_by_role("button", name="Log out").click()
 
     page.get_by_role("heading", name="Log in").wait_for()
@@ -154,6 +150,7 @@ def test_a_missing_frame_is_asked_for_and_a_lost_socket_opened_again(page: Page)
         route.on_message(lambda message: said.append(message))
         route.send(frame("snapshot", 7, panels={"journal": "<p>seven</p>"}))
 
+    is_live(page)  # it has its own socket, so the next one is that of the page to come
     page.route_web_socket("**/ws/live", serve)
     page.clock.install()
     page.reload()

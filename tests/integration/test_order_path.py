@@ -12,6 +12,7 @@ from tests.engine import (
     SYMBOL,
     assert_books_balance,
     close_of,
+    context_at,
     enter_at,
     flaky,
     ports_over,
@@ -22,6 +23,7 @@ from tests.engine import (
 )
 from trading.core.ports import OrderRejected, OutcomeUnknown
 from trading.models import (
+    Bot,
     Lease,
     Order,
     OrderEvent,
@@ -70,7 +72,7 @@ def test_an_order_that_never_arrived_is_not_sent_again() -> None:
 
     assert Order.objects.get().status == OrderStatus.ABSENT
     assert len(venue.sent) == 1
-    assert not PaperOrder.objects.exists()
+    assert not PaperOrder.objects.exclude(status="burnt").exists()
     assert Trade.objects.get().status == TradeStatus.CANCELED
     assert Signal.objects.get().status == SignalStatus.EXPIRED
 
@@ -158,7 +160,8 @@ def test_a_refused_stop_does_not_leave_the_loss_unlimited() -> None:
 
     trade = Trade.objects.get()
     assert trade.status == TradeStatus.CLOSED
-    assert trade.exit_reason == "stop"
+    assert trade.exit_reason == "unprotected"
+    assert Bot.objects.get().trading_state == "close_only"
     assert_books_balance()
 
 
@@ -183,11 +186,11 @@ def test_a_fill_that_is_told_twice_is_booked_once() -> None:
     ports = ports_over(series([QUIET, QUIET]), enter_at(-1))
     run_rows(ports, -1)
     order = Order.objects.get(role=OrderRole.ENTRY)
-    report = ports.broker.find(order.client_id, now=close_of(-1))
+    report = ports.broker.find(order.client_id, symbol=SYMBOL, now=close_of(-1))
     assert report is not None
 
-    execution.settle(order, report, now=close_of(-1))
-    execution.settle(order, report, now=close_of(-1))
+    execution.settle(order, report, context_at(ports, close_of(-1)))
+    execution.settle(order, report, context_at(ports, close_of(-1)))
 
     assert order.fills.count() == 1
     assert Trade.objects.get().quantity == order.quantity
@@ -216,7 +219,7 @@ def test_a_lost_lease_stops_the_send() -> None:
 
     assert outcome == "lease lost on the way"
     assert venue.sent == []
-    assert Order.objects.get().status == OrderStatus.INTENT
+    assert not Order.objects.exists()
 
 
 def test_a_lease_held_elsewhere_leaves_the_tick_to_its_holder() -> None:
@@ -225,7 +228,8 @@ def test_a_lease_held_elsewhere_leaves_the_tick_to_its_holder() -> None:
     run_tick(ports, close_of(-1), owner="one")
 
     refused = run_tick(ports, close_of(-1) + SOON, owner="two")
-    taken_over = run_tick(ports, close_of(-1) + SOON + lease.TIME_TO_LIVE, owner="two")
+    lease.release("one")  # its time is over
+    taken_over = run_tick(ports, close_of(-1) + 2 * SOON, owner="two")
 
     assert (refused, taken_over) == ("lease held elsewhere", "ran")
     row = Lease.objects.get()
@@ -264,12 +268,13 @@ def test_every_step_of_an_order_is_an_event_without_a_gap() -> None:
 
 def test_a_step_that_no_order_may_take_is_refused() -> None:
     set_params()
-    run_rows(ports_over(series([QUIET, QUIET]), enter_at(-1)), -1)
+    ports = ports_over(series([QUIET, QUIET]), enter_at(-1))
+    run_rows(ports, -1)
     order = Order.objects.get(role=OrderRole.ENTRY)
     before = OrderEvent.objects.count()
 
     with pytest.raises(execution.IllegalTransition):
-        execution.transition(order, OrderStatus.OPEN, now=close_of(-1))
+        execution.transition(order, OrderStatus.OPEN, context_at(ports, close_of(-1)))
 
     assert OrderEvent.objects.count() == before
 

@@ -14,7 +14,7 @@ from django.utils.html import escape
 
 from trading.core.param_spec import ParamsError
 from trading.core.params import SPECS, Params
-from trading.models import Event, Fill, LedgerEntry, OrderEvent, ParameterRevision, SignalVerdict
+from trading.models import Event, Fill, LedgerEntry, OrderEvent, ParameterDraft, ParameterRevision, SignalVerdict
 from trading.services import parameters
 
 pytestmark = pytest.mark.django_db
@@ -133,19 +133,32 @@ def test_the_form_shows_every_parameter_with_its_range_and_help(client: Client, 
     assert "0.001 to 0.1" in page
 
 
-def test_saving_the_form_makes_a_revision_by_that_person(client: Client, operator: User) -> None:
+def test_saving_the_form_makes_a_draft_by_that_person(client: Client, operator: User) -> None:
     first = parameters.current(now=NOW)
 
     response = client.post(reverse(ADD), form_of(first, stop_atr=2.5, pairs=["BTC/USDT", "ETH/USDT"], trailing=False))
 
-    assert response.status_code == 302
+    draft = ParameterDraft.objects.get()
+    assert response.headers["Location"] == reverse("admin:trading_parameterdraft_change", args=[draft.pk])
+    assert (draft.author, draft.reason) == (operator, "a calmer market")
+    assert {change["name"] for change in draft.changes} == {"stop_atr", "pairs", "trailing"}
+    assert parameters.current(now=NOW) == first
+    page = client.get(response.headers["Location"]).content.decode()
+    assert "stop_atr: 2.0 → 2.5" in page
+    assert "operator" in page
+
+
+def test_saving_less_risk_makes_a_revision_at_once(client: Client, operator: User) -> None:
+    first = parameters.current(now=NOW)
+
+    response = client.post(reverse(ADD), form_of(first, risk_fraction=0.01))
+
+    assert response.headers["Location"] == reverse(LIST)
     revision = parameters.current(now=NOW)
-    assert (revision.author, revision.reason) == (operator, "a calmer market")
-    assert {change["name"] for change in revision.changes} == {"stop_atr", "pairs", "trailing"}
+    assert (revision.number, revision.author, revision.reason) == (2, operator, "a calmer market")
     history = client.get(reverse(LIST)).content.decode()
-    assert "a calmer market" in history
-    assert "stop_atr: 2.0 → 2.5" in history
-    assert "operator" in history
+    assert "risk_fraction: 0.02 → 0.01" in history
+    assert "only lowers risk" in history
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ async def test_a_snapshot_comes_first_and_then_what_an_event_changed(cookie: str
     news = await next_frame(talker)
 
     assert snapshot["type"] == "snapshot"
-    assert set(snapshot["panels"]) == set(overview.PANELS)
+    assert set(snapshot["panels"]) == set(overview.LIVE)
     assert "67,912.40" in snapshot["panels"]["open"]
     assert len(snapshot["equity"]) > 100
     assert news["type"] == "panels"

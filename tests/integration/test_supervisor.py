@@ -58,6 +58,37 @@ def test_the_wait_doubles_up_to_a_bound_and_a_settled_life_resets_it() -> None:
     assert child.plan_restart() == 1
 
 
+def test_a_child_that_gives_no_sign_of_life_is_killed_and_started_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    starts, sign = tmp_path / "starts", tmp_path / "sign"
+    deaf = Child(
+        "deaf",
+        python(f"import time; open({str(starts)!r}, 'a').write('x'); time.sleep(60)"),
+        heartbeat=sign,
+        silence_s=0.8,
+    )
+
+    with Supervisor() as supervisor:
+        supervisor.start(deaf)
+        assert supervisor.run(lambda: starts.exists() and starts.read_text() == "xx", timeout=15)
+
+    assert "deaf has done nothing for 1 s and is killed" in capfd.readouterr().out
+
+
+def test_a_child_that_gives_signs_of_life_is_left_alone(tmp_path: Path) -> None:
+    sign = tmp_path / "sign"
+    code = f"import pathlib, time\nwhile True: pathlib.Path({str(sign)!r}).touch(); time.sleep(0.1)"
+    lively = Child("lively", python(code), heartbeat=sign, silence_s=1.5)
+
+    with Supervisor() as supervisor:
+        supervisor.start(lively)
+        supervisor.run(timeout=3.0)
+
+        assert lively.exit_code is None
+        assert lively.process is not None
+
+
 def test_a_command_that_cannot_start_is_tried_again(capfd: pytest.CaptureFixture[str]) -> None:
     child = Child("absent", ["/nonexistent/program"])
 

@@ -77,7 +77,7 @@ def test_a_bar_is_decided_once_however_often_the_tick_runs() -> None:
     set_params()
     ports = ports_over(series([QUIET, QUIET]), enter_at(-1))
 
-    outcomes = [run_tick(ports, close_of(-1) + timedelta(seconds=s)) for s in (0, 1, 5, 10)]
+    outcomes = [run_tick(ports, close_of(-1) + timedelta(seconds=s)) for s in (0, 0.5, 5, 10)]
 
     assert outcomes == [tick.Outcome.RAN, tick.Outcome.SLOT_TAKEN, tick.Outcome.RAN, tick.Outcome.RAN]
     assert Signal.objects.count() == Trade.objects.count() == 1
@@ -135,7 +135,7 @@ def test_a_pause_refuses_entries_and_never_an_exit() -> None:
     set_params()
     ports = ports_over(series([QUIET, (100.0, 100.0, 90.0, 91.0), QUIET]), enter_at(-1, 0))
     run_rows(ports, -1)
-    Bot.objects.update(trading_state=TradingState.PAUSED)
+    Bot.objects.update(trading_state=TradingState.CLOSE_ONLY)
 
     run_rows(ports, 0, 1)
 

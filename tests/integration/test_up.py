@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 import pytest
 
 from julaba_site import embedded, startup
+from tests import ports
 from tests.processes import descendants, eventually, is_alive, needs_linux
 
 pytestmark = pytest.mark.skipif(
@@ -27,8 +27,9 @@ pytestmark = pytest.mark.skipif(
 )
 ROOT = Path(__file__).resolve().parents[2]
 NOT_INHERITED = {"REDIS_URL", "DATABASE_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "ALLOWED_HOSTS"}
-EVERYTHING = 7
-"""Processes of a site that runs, besides the supervisor: Redis, web, two workers with a child each, beat."""
+EVERYTHING = 9
+"""Processes of a site that runs, besides the supervisor: Redis, web, beat, the trading worker and the other one,
+with one and three children."""
 WITH_A_PAST = """
 from django.utils import timezone
 from trading.models import TickRun
@@ -110,21 +111,15 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     pytest.fail(f"it ended without saying {text!r}:\n{said}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def fresh(tmp_path: Path) -> Site:
-    return Site(tmp_path / "data", free_port())
+    return Site(tmp_path / "data", ports.free())
 
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return data with a past, which is not replayed first."""
-    site = Site(tmp_path_factory.mktemp("past"), free_port())
+    site = Site(tmp_path_factory.mktemp("past"), ports.free())
     site.run("migrate", "-v0")
     site.run("shell", "-v0", "-c", WITH_A_PAST)
     return site.data_dir
@@ -139,7 +134,7 @@ def site(fresh: Site, past: Path) -> Site:
 @pytest.fixture(scope="module")
 def running(past: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data_dir = shutil.copytree(past, tmp_path_factory.mktemp("running"), dirs_exist_ok=True)
-    with Site(data_dir, free_port()).up() as running:
+    with Site(data_dir, ports.free()).up() as running:
         yield running
 
 
@@ -162,7 +157,7 @@ def test_the_printed_account_opens_the_log_in_page(running: Running) -> None:
 
 
 def test_a_second_one_on_the_same_data_is_refused(running: Running) -> None:
-    said = Site(running.site.data_dir, free_port()).refusal()
+    said = Site(running.site.data_dir, ports.free()).refusal()
 
     assert f"already runs from {running.site.data_dir} (process {running.process.pid})" in said
     assert "another JULABA_DATA_DIR" in said
@@ -187,6 +182,37 @@ def test_what_dies_is_replaced(running: Running) -> None:
     os.kill(before[0], signal.SIGKILL)
 
     assert eventually(lambda: running.is_complete() and before[0] not in running.processes(), within=30)
+
+
+def test_ce_05_a_dead_beat_is_replaced_and_ticks_go_on(running: Running) -> None:
+    assert eventually(running.is_complete, within=30)
+    beat = next(pid for pid in running.processes() if b"beat" in command_line(pid))
+
+    os.kill(beat, signal.SIGKILL)
+
+    assert eventually(lambda: running.is_complete() and not is_alive(beat), within=30)
+    before = running.site.ticks()
+    assert eventually(lambda: running.site.ticks() > before, within=30)
+
+
+def test_pr_08_a_web_process_that_hangs_keeps_no_tick_waiting(running: Running) -> None:
+    assert eventually(running.is_complete, within=30)
+    web = next(pid for pid in running.processes() if b"uvicorn" in command_line(pid))
+
+    os.kill(web, signal.SIGSTOP)
+
+    try:
+        before = running.site.ticks()
+        assert eventually(lambda: running.site.ticks() > before + 1, within=30)
+    finally:
+        os.kill(web, signal.SIGCONT)
+
+
+def test_pr_07_the_trading_worker_has_a_limit_of_memory(running: Running) -> None:
+    assert eventually(running.is_complete, within=30)
+    started = [command_line(pid) for pid in running.processes()]
+
+    assert any(b"-Qtrading" in words and b"--max-memory-per-child=" in words for words in started)
 
 
 @pytest.mark.parametrize(

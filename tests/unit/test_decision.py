@@ -37,7 +37,10 @@ GUARDS = (
     "weekly_loss",
     "cool_down",
     "open_risk",
+    "cluster_risk",
     "leverage",
+    "local_trades",
+    "local_notional",
 )
 IN_ORDER = ("setup_age", "price_age", "score", "volume_ratio", *GUARDS, "side")
 
@@ -50,7 +53,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "weekly_loss": {"week_opening": Decimal(20_000)},
     "cool_down": {"record": replace(RECORD, losses_in_row=2), "last_loss_at": ACCOUNT.now},
     "open_risk": {"open_risk": Decimal(600)},
+    "cluster_risk": {"cluster_risk": Decimal(10_000)},
     "leverage": {"open_notional": Decimal(30_000)},
+    "local_trades": {
+        "local_symbols": frozenset({"BTC/USDT", "OP/USDT"}),
+        "open_symbols": frozenset({"OP/USDT"}),
+    },
+    "local_notional": {"local_symbols": frozenset({"BTC/USDT"}), "local_notional": Decimal(1000)},
 }
 
 
@@ -231,6 +240,23 @@ def test_the_first_refusal_is_named_and_all_verdicts_are_kept(first: str) -> Non
     refused = [verdict.name for verdict in decided.verdicts if not verdict.passed]
     assert refused == wrong
     assert decided.reason == next(verdict.reason for verdict in decided.verdicts if verdict.name == first)
+
+
+@pytest.mark.parametrize(("setup", "entry", "stop"), [(SETUP, "99.00", "95.00"), (SHORT, "101.00", "105.00")])
+def test_an_entry_by_limit_is_planned_at_its_limit(setup: Setup, entry: str, stop: str) -> None:
+    params = Params.of({"entry_order": "limit", "entry_limit_offset": 0.01, "slippage": 0.05, "cost_multiple": 0})
+
+    made = planned(decide(setup, params=params))
+
+    assert (made.entry, made.stop) == (Decimal(entry), Decimal(stop))
+
+
+def test_a_position_without_a_stop_at_the_venue_is_as_small_as_the_cap() -> None:
+    local = replace(ACCOUNT, local_symbols=frozenset({"BTC/USDT"}))
+
+    made = planned(decide(account=local))
+
+    assert made.quantity * made.entry <= ACCOUNT.equity / 10 < (made.quantity + MARKET.quantity_step) * made.entry
 
 
 def test_a_refusal_reads_as_its_verdict() -> None:

@@ -59,3 +59,14 @@ def test_every_file_that_a_document_names_is_there(name: str) -> None:
     named = re.findall(r"`((?:docs|tests|trading|dashboard|julaba_site)/[\w/]+\.(?:py|md))`", text)
 
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_test_that_the_table_of_faults_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/FAULTS.md").read_text()))
+    written, files = set(), set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        files.add(path.stem)
+        written |= set(re.findall(r"def (test_\w+)\(", path.read_text()))
+
+    assert len(named) > 80
+    assert sorted(named - written - files) == []

@@ -25,7 +25,10 @@ NAMES = (
     "weekly_loss",
     "cool_down",
     "open_risk",
+    "cluster_risk",
     "leverage",
+    "local_trades",
+    "local_notional",
 )
 
 
@@ -76,8 +79,12 @@ def test_a_healthy_account_passes_every_guard_in_order() -> None:
         ("more than all the risk", {"open_risk": Decimal(5000)}, ["open_risk"]),
         ("nearly all the leverage", {"open_notional": Decimal("29999.99")}, []),
         ("all the leverage", {"open_notional": Decimal(30_000)}, ["leverage"]),
-        ("nothing left", {"equity": Decimal(0)}, ["daily_loss", "weekly_loss", "open_risk", "leverage"]),
-        ("debt", {"equity": Decimal(-1)}, ["daily_loss", "weekly_loss", "open_risk", "leverage"]),
+        (
+            "nothing left",
+            {"equity": Decimal(0)},
+            ["daily_loss", "weekly_loss", "open_risk", "cluster_risk", "leverage"],
+        ),
+        ("debt", {"equity": Decimal(-1)}, ["daily_loss", "weekly_loss", "open_risk", "cluster_risk", "leverage"]),
     ],
 )
 def test_a_guard_refuses_at_its_limit(_case: str, changes: dict[str, Any], expected: list[str]) -> None:
@@ -111,6 +118,55 @@ def test_every_cool_down_ends(losses: int, minutes: int, start: int) -> None:
 
     assert over.passed
     assert just_before.passed is (losses < start)
+
+
+@pytest.mark.parametrize(
+    ("_case", "changes", "expected"),
+    [
+        ("none open", {}, []),
+        ("one open whose stop the venue holds", {"open_symbols": frozenset({"ETH/USDT"})}, []),
+        (
+            "one open without",
+            {"open_symbols": frozenset({"OP/USDT"}), "local_notional": Decimal("999.99")},
+            ["local_trades"],
+        ),
+        ("all that may be without", {"local_notional": Decimal(1000)}, ["local_notional"]),
+        ("nothing left", {"equity": Decimal(0)}, ["local_notional"]),
+    ],
+)
+def test_positions_that_only_this_process_protects_are_few_and_small(
+    _case: str, changes: dict[str, Any], expected: list[str]
+) -> None:
+    without, with_one = frozenset({"BTC/USDT", "OP/USDT"}), frozenset({"OP/USDT"})
+
+    found = [name for name in refused(local_symbols=without, **changes) if name.startswith("local_")]
+    elsewhere = [name for name in refused(local_symbols=with_one, **changes) if name.startswith("local_")]
+
+    assert (found, elsewhere) == (expected, [])
+
+
+def test_the_caps_say_what_was_compared_and_follow_the_parameters() -> None:
+    held: dict[str, Any] = {
+        "local_symbols": frozenset({"BTC/USDT", "OP/USDT"}),
+        "open_symbols": frozenset({"OP/USDT"}),
+        "local_notional": Decimal(1500),
+    }
+    loose = Params.of({"local_max_trades": 2, "local_max_notional_fraction": 0.2})
+
+    strict, lax = verdicts(**held), verdicts(loose, **held)
+
+    trades, notional = strict["local_trades"], strict["local_notional"]
+    assert (trades.value, trades.limit, trades.reason) == (
+        1.0,
+        1.0,
+        "1 open trades without a stop at the venue, needs fewer than 1",
+    )
+    assert (notional.value, notional.limit) == (0.15, 0.1)
+    assert notional.reason == "positions without a stop at the venue are worth 15.00% of equity, needs less than 10.00%"
+    assert lax["local_trades"].passed
+    assert lax["local_notional"].passed
+    assert guards.notional_left(replace(ACCOUNT, **held), loose, "BTC/USDT") == Decimal(500)
+    assert guards.notional_left(replace(ACCOUNT, **held), loose, "ETH/USDT") == Decimal(30_000)
 
 
 def test_limits_follow_the_parameters() -> None:
@@ -147,6 +203,13 @@ def test_limits_follow_the_parameters() -> None:
             "12 min since the last of 4 losses, needs 30 min",
         ),
         ("open_risk", {"open_risk": Decimal(612)}, 0.0612, 0.06, "open risk 6.12%, needs less than 6.00%"),
+        (
+            "cluster_risk",
+            {"cluster_risk": Decimal(10_100)},
+            1.01,
+            1.0,
+            "open risk in pairs that move with BTC/USDT 101.00%, needs less than 100.00%",
+        ),
     ],
 )
 def test_a_refusal_says_what_was_compared(
@@ -182,7 +245,8 @@ def test_a_setup_expires(_case: str, age: timedelta, passed: bool) -> None:
         ("this moment", timedelta(0), True),
         ("at the limit", timedelta(seconds=15), True),
         ("too old", timedelta(seconds=15, milliseconds=1), False),
-        ("from the future", timedelta(milliseconds=-1), False),
+        ("a clock that is a little ahead", timedelta(milliseconds=-900), True),
+        ("from the future", timedelta(seconds=-2), False),
     ],
 )
 def test_a_price_grows_stale(_case: str, age: timedelta, passed: bool) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.core.param_spec import ParamsError, Spec
-from trading.core.params import DEFAULT_PAIRS, SPECS, Params
+from trading.core.params import ADVICE, DEFAULT_PAIRS, SPECS, Params
 from trading.core.types import Regime
 
 # Section by section what an operator of the old bot expects (design/original.md).
@@ -98,6 +98,30 @@ ORIGINAL: dict[str, Any] = {
     "max_open_risk": 0.06,
 }
 
+# How positions are entered: as ever, until somebody chooses otherwise.
+ENTRIES: dict[str, Any] = {
+    "entry_order": "market",
+    "entry_limit_offset": 0.0,
+    "entry_timeout_s": 30.0,
+    "entry_requotes": 2,
+    "entry_fallback": "market",
+    "local_max_trades": 1,
+    "local_max_notional_fraction": 0.1,
+}
+
+# Who is asked besides the rules, and what an opinion needs.
+ADVISED: dict[str, Any] = {
+    "ai_mode": "filter",
+    "ai_confidence": 0.7,
+    "ai_confidence_one_loss": 0.8,
+    "ai_confidence_two_losses": 0.9,
+    "ai_down": "refuse",
+    "ai_patience_s": 20.0,
+    "proposal_minutes": 20,
+    "ml_filter": True,
+    "ml_min_probability": 0.5,
+}
+
 NUMBERS = {name: spec for name, spec in SPECS.items() if spec.kind in (int, float)}
 
 # (case, changes, the parameter that is named, a part of the sentence)
@@ -117,6 +141,7 @@ CONTRADICTIONS = [
     ("risk", {"risk_floor": 0.021}, "risk_floor", "must not be above risk_fraction or risk_ceiling"),
     ("kelly bounds", {"kelly_low": 0.041}, "kelly_low", "must not be above kelly_high"),
     ("kelly trades", {"kelly_min_trades": 51}, "kelly_min_trades", "must not be above kelly_window"),
+    ("confidence", {"ai_confidence": 0.81}, "ai_confidence", "must not be above ai_confidence_one_loss"),
     ("reduced", {"drawdown_reduced": 0.11}, "drawdown_reduced", "must not be above drawdown_cautious"),
     ("cautious", {"drawdown_cautious": 0.21}, "drawdown_reduced", "nor that above drawdown_emergency"),
 ]
@@ -138,6 +163,8 @@ def made_or_problems(values: dict[str, Any]) -> Params | dict[str, str]:
 def in_range(spec: Spec) -> st.SearchStrategy[Any]:
     if spec.kind is bool:
         return st.booleans()
+    if spec.kind is tuple and spec.choices:
+        return st.lists(st.sampled_from(spec.choices), unique=True)
     if spec.kind is tuple:
         return st.lists(st.sampled_from(DEFAULT_PAIRS), min_size=1, unique=True)
     if spec.choices:
@@ -153,6 +180,22 @@ def test_the_defaults_are_the_numbers_that_operators_know() -> None:
     values = Params().as_json()
 
     assert {name: values[name] for name in ORIGINAL} == ORIGINAL
+
+
+def test_positions_are_entered_at_the_market_unless_told_otherwise() -> None:
+    values = Params().as_json()
+
+    assert {name: values[name] for name in ENTRIES} == ENTRIES
+    assert problems({"entry_order": "stop", "entry_fallback": "wait"}) == {
+        "entry_order": "'stop' is not one of market, limit",
+        "entry_fallback": "'wait' is not one of market, abandon",
+    }
+
+
+def test_the_ai_may_veto_and_nothing_is_entered_without_its_opinion_unless_told_otherwise() -> None:
+    values = Params().as_json()
+
+    assert {name: values[name] for name in ADVICE} == ADVISED
 
 
 def test_the_fourteen_pairs_are_watched() -> None:
@@ -313,7 +356,9 @@ def test_every_parameter_describes_itself(name: str) -> None:
     spec = SPECS[name]
 
     assert spec.help.endswith(".")
-    assert spec.group in {"Watch", "Indicators", "Entries", "Regime", "Filters", "Risk", "Exits", "Limits", "Execution"}
+    groups = {"Watch", "Scan", "Indicators", "Entries", "Regime", "Filters", "Risk", "Exits", "Limits", "Execution"}
+    groups |= {"AI", "ML"}
+    assert spec.group in groups
     if spec.kind in (int, float):
         assert spec.unit
         assert spec.low is not None

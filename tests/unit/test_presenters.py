@@ -94,7 +94,7 @@ def test_a_price_shows_five_digits_and_at_least_cents(value: float, text: str) -
 @pytest.mark.parametrize(
     ("delta", "text"),
     [
-        (timedelta(seconds=59), "0 min"),
+        (timedelta(seconds=59), "59 s"),
         (timedelta(minutes=134), "2 h 14 min"),
         (timedelta(days=3, hours=4, minutes=9), "3 d 4 h"),
     ],
@@ -115,7 +115,8 @@ def test_percent_and_quantities_read_plainly() -> None:
     [
         ("no tick yet", None, "STARTING", "waiting"),
         ("running", make_bot(), "RUNNING", "paper"),
-        ("paused", make_bot(trading_state="paused"), "PAUSED", "paused"),
+        ("exits only", make_bot(trading_state="close_only"), "EXITS ONLY", "paused"),
+        ("halted", make_bot(trading_state="halted"), "HALTED", "paused"),
         ("the past comes first", make_bot(trading_state="paused", is_replaying=True), "REPLAYING THE PAST", "waiting"),
     ],
 )

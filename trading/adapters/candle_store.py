@@ -28,6 +28,7 @@ Columns = dict[str, NDArray[Any]]
 _COLUMNS = ("opened", "open", "high", "low", "close", "volume")
 _SCHEMA = pa.schema([pa.field(name, pa.int64() if name == "opened" else pa.float64(), False) for name in _COLUMNS])
 _ENCODING = {name: "DELTA_BINARY_PACKED" if name == "opened" else "BYTE_STREAM_SPLIT" for name in _COLUMNS}
+_BEGINNING = ".begins_at"
 _MONTHS = "[0-9][0-9][0-9][0-9]-[0-9][0-9].parquet"
 _SYMBOL = re.compile(r"[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?")
 _REPAIR = "restore it, or move it away and import its month again"
@@ -70,12 +71,13 @@ class CandleStore:
         self._root = root / exchange
         self._lock_wait = lock_wait
 
-    def write(self, candles: Candles) -> int:
+    def write(self, candles: Candles, *, corrects: bool = False) -> int:
         """Add closed bars and return how many of them were new; they may lie before, after or among the stored ones.
 
         Raises CandleError where `candles` breaks the contract, and CandleStoreError where a stored bar has other
-        values: nothing is written then. A crash leaves each month whole, either old or new, and the oldest months
-        are replaced first, so writing the same candles again completes it.
+        values: nothing is written then. With `corrects` the new values count, and corrected bars are new ones. A crash
+        leaves each month whole, either old or new, and the oldest months are replaced first, so writing the same
+        candles again completes it.
         """
         values = {name: getattr(candles, name) for name in _COLUMNS}
         Candles.checked(symbol=candles.symbol, timeframe=candles.timeframe, **values)
@@ -85,7 +87,7 @@ class CandleStore:
         try:
             _make(folder)
             with _only_writer(folder, self._lock_wait):
-                return _add(folder, values)
+                return _add(folder, values, corrects=corrects)
         except OSError as error:
             cause = error.strerror or error
             raise CandleStoreError(f"{folder} cannot be written ({cause}): make room or correct its rights") from error
@@ -98,30 +100,55 @@ class CandleStore:
         Raises CandleStoreError where there is none, and where bars between the first and the last are missing.
         """
         folder = self._folder(symbol, timeframe)
-        bounds = np.iinfo(np.int64)
-        low = bounds.min if start is None else timeframes.to_ms(start)
-        high = bounds.max if end is None else timeframes.to_ms(end)
-        months = [
-            _load(path)
-            for path in sorted(folder.glob(_MONTHS))
-            if (start is None or path.stem >= _month(low)) and (end is None or path.stem <= _month(high - 1))
-        ]
-        opened = _joined("opened", months)
-        part = slice(*np.searchsorted(opened, (low, high)))
-        opened = opened[part]
+        columns = _between(folder, start, end)
+        opened = columns["opened"]
         if not len(opened):
             asked = f" from {start or 'the first'} to {end or 'the last'}" if start or end else ""
             raise CandleStoreError(f"no {symbol} {timeframe} bars{asked} in {folder}: import them first")
         if gaps := _gaps(opened, timeframe):
             missing = f"from {gaps[0].first} to {gaps[0].last}"
             raise CandleStoreError(f"{symbol} {timeframe} bars {missing} are missing: import them or ask for less")
-        columns = {name: _joined(name, months)[part] for name in _COLUMNS[1:]}
+        # Arrow keeps what it used for the next file; a year of minutes leaves 40 MB that nobody else can have.
+        pa.default_memory_pool().release_unused()
+        return _sound(folder, symbol, timeframe, columns)
+
+    def read_last_run(self, symbol: str, timeframe: str, *, start: datetime, end: datetime) -> Candles:
+        """Return the stored bars that opened in [start, end) and follow the last gap among them; possibly none."""
+        folder = self._folder(symbol, timeframe)
+        columns = _between(folder, start, end)
+        breaks = np.flatnonzero(np.diff(columns["opened"]) > timeframes.milliseconds(timeframe))
+        first = int(breaks[-1]) + 1 if len(breaks) else 0
+        return _sound(folder, symbol, timeframe, {name: column[first:] for name, column in columns.items()})
+
+    def opened(self, symbol: str, timeframe: str, *, start: datetime, end: datetime) -> Ints:
+        """Return the open times (milliseconds) of the stored bars that opened in [start, end), oldest first."""
+        return _between(self._folder(symbol, timeframe), start, end)["opened"]
+
+    def begins_at(self, symbol: str, timeframe: str) -> datetime | None:
+        """Return when the venue's very first bar of the series opened, where it was noted."""
         try:
-            return Candles.checked(symbol=symbol, timeframe=timeframe, opened=opened, **columns)
-        except CandleError as error:
-            path = folder / f"{_month(opened[error.row])}.parquet"
-            at = timeframes.from_ms(opened[error.row])
-            raise CandleStoreError(f"{path} is damaged ({error.reason} at {at}): {_REPAIR}") from error
+            return datetime.fromisoformat((self._folder(symbol, timeframe) / _BEGINNING).read_text(encoding="ascii"))
+        except (OSError, ValueError):  # nothing was noted, or not in full: it will be found out again
+            return None
+
+    def mark_beginning(self, symbol: str, timeframe: str, at: datetime) -> None:
+        """Note that the venue has no bar of the series before the one that opened at `at`."""
+        folder = self._folder(symbol, timeframe)
+        try:
+            _make(folder)
+            (folder / _BEGINNING).write_text(at.isoformat(), encoding="ascii")
+        except OSError as error:
+            raise CandleStoreError(f"{folder} cannot be written ({error.strerror}): correct its rights") from error
+
+    def forget_before(self, symbol: str, timeframe: str, moment: datetime) -> int:
+        """Remove the months that ended before `moment`, and return how many."""
+        folder = self._folder(symbol, timeframe)
+        old = [path for path in sorted(folder.glob(_MONTHS)) if path.stem < f"{moment:%Y-%m}"]
+        if old:
+            with _only_writer(folder, self._lock_wait):
+                for path in old:
+                    path.unlink(missing_ok=True)
+        return len(old)
 
     def series(self) -> list[Series]:
         """Return what is stored, by symbol and timeframe; raise CandleStoreError for a damaged file."""
@@ -144,11 +171,39 @@ class CandleStore:
             )
         return found
 
+    def timeframes_of(self, symbol: str) -> list[str]:
+        """Return the timeframes that something is stored of, the shortest first; no file is read."""
+        known = timeframes.MILLISECONDS
+        return [name for name in known if next(self._folder(symbol, name).glob(_MONTHS), None) is not None]
+
     def _folder(self, symbol: str, timeframe: str) -> Path:
         timeframes.milliseconds(timeframe)
         if not _SYMBOL.fullmatch(symbol):
             raise CandleStoreError(f"symbol {symbol!r} is not like BTC/USDT: use BASE/QUOTE in capitals")
         return self._root / symbol.replace("/", "-").replace(":", "_") / timeframe
+
+
+def _between(folder: Path, start: datetime | None, end: datetime | None) -> Columns:
+    """Return the stored columns of the bars that opened in [start, end), gaps and all."""
+    bounds = np.iinfo(np.int64)
+    low = bounds.min if start is None else timeframes.to_ms(start)
+    high = bounds.max if end is None else timeframes.to_ms(end)
+    months = [
+        _load(path)
+        for path in sorted(folder.glob(_MONTHS))
+        if (start is None or path.stem >= _month(low)) and (end is None or path.stem <= _month(high - 1))
+    ]
+    part = slice(*np.searchsorted(_joined("opened", months), (low, high)))
+    return {name: _joined(name, months)[part] for name in _COLUMNS}
+
+
+def _sound(folder: Path, symbol: str, timeframe: str, columns: Columns) -> Candles:
+    try:
+        return Candles.checked(symbol=symbol, timeframe=timeframe, **columns)
+    except CandleError as error:
+        at = timeframes.from_ms(columns["opened"][error.row])
+        path = folder / f"{at:%Y-%m}.parquet"
+        raise CandleStoreError(f"{path} is damaged ({error.reason} at {at}): {_REPAIR}") from error
 
 
 def _month(ms: int) -> str:
@@ -186,7 +241,7 @@ def _load(path: Path, *names: str) -> Columns:
     return columns
 
 
-def _add(folder: Path, values: Columns) -> int:
+def _add(folder: Path, values: Columns, *, corrects: bool) -> int:
     months = values["opened"].astype("datetime64[ms]").astype("datetime64[M]")
     bounds = [0, *(np.flatnonzero(months[1:] != months[:-1]) + 1), len(months)]
     added, changed = 0, {}
@@ -194,12 +249,21 @@ def _add(folder: Path, values: Columns) -> int:
         path = folder / f"{_month(values['opened'][start])}.parquet"
         fresh = {name: column[start:stop] for name, column in values.items()}
         stored = _load(path) if path.exists() else {name: column[:0] for name, column in fresh.items()}
+        if corrects:
+            stored = _without_differing(stored, fresh)
         merged = _merge(stored, fresh, path)
         if count := len(merged["opened"]) - len(stored["opened"]):
             changed[path] = merged
             added += count
     _replace(changed)
     return added
+
+
+def _without_differing(stored: Columns, fresh: Columns) -> Columns:
+    """Return the stored bars but those that the fresh ones say otherwise."""
+    _, old, new = np.intersect1d(stored["opened"], fresh["opened"], assume_unique=True, return_indices=True)
+    differs = np.any([stored[name][old] != fresh[name][new] for name in _COLUMNS], axis=0)
+    return {name: np.delete(column, old[differs]) for name, column in stored.items()}
 
 
 def _merge(stored: Columns, fresh: Columns, path: Path) -> Columns:
@@ -217,6 +281,22 @@ def _merge(stored: Columns, fresh: Columns, path: Path) -> Columns:
     return {name: column[order] for name, column in joined.items()}
 
 
+def _table(columns: Columns) -> Any:
+    """Return an Arrow table over the columns' memory; made from buffers because pa.array() imports pandas."""
+    arrays = [
+        pa.Array.from_buffers(
+            _SCHEMA.field(name).type,
+            len(columns[name]),
+            [
+                None,
+                pa.py_buffer(np.ascontiguousarray(columns[name], dtype=np.int64 if name == "opened" else np.float64)),
+            ],
+        )
+        for name in _COLUMNS
+    ]
+    return pa.Table.from_arrays(arrays, schema=_SCHEMA)
+
+
 def _replace(months: dict[Path, Columns]) -> None:
     """Write all files under temporary names, then rename them, oldest first."""
     temporary = {path: path.with_name(f".{path.name}.tmp") for path in months}
@@ -224,7 +304,7 @@ def _replace(months: dict[Path, Columns]) -> None:
         for path, columns in months.items():
             with temporary[path].open("wb") as file:
                 pq.write_table(
-                    pa.table(columns, schema=_SCHEMA),
+                    _table(columns),
                     file,
                     compression="lz4",
                     use_dictionary=False,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from trading.core import timeframes
 from trading.core.candles import Candles
+from trading.core.quality import Sifted
 from trading.core.types import Market, Ticker
 from trading.research import simulate
 
@@ -26,6 +27,14 @@ class SimulatedMarket:
         stop = timeframes.bar_open(now, timeframe)
         start = stop - min(limit, (stop - simulate.EPOCH) // span) * span
         return simulate.candles(seed=self._seed, symbol=symbol, timeframe=timeframe, start=start, stop=stop)
+
+    def history(self, symbol: str, timeframe: str, *, start: datetime, stop: datetime, now: datetime) -> Sifted:
+        """Return the bars that opened in [start, stop) and have closed by `now`."""
+        last = min(stop, timeframes.bar_open(now, timeframe))
+        found = simulate.candles(
+            seed=self._seed, symbol=symbol, timeframe=timeframe, start=max(start, simulate.EPOCH), stop=last
+        )
+        return Sifted(runs=(found,) if len(found) else (), dropped={})
 
     def tickers(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
         """Return the price at `now` of each symbol that is listed, stamped with the 5-second step's time."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from trading.core import timeframes
-from trading.core.candles import Candles
+from trading.core.candles import Candles, Floats
 from trading.core.ports import MarketDataUnavailable, UnknownSymbol
 from trading.core.types import Market, Ticker
 
@@ -78,7 +78,10 @@ def _market(symbol: str, candles: Candles, fee_rate: Decimal) -> Market:
 
 def _decimals(candles: Candles) -> int:
     """Return the largest number of decimals among the prices, at most MAX_DECIMALS."""
-    prices = np.concatenate([candles.open, candles.high, candles.low, candles.close])
+    return max(_decimals_of(column) for column in (candles.open, candles.high, candles.low, candles.close))
+
+
+def _decimals_of(prices: Floats) -> int:
     for decimals in range(MAX_DECIMALS):
         # Rounding gives back the same float exactly when its shortest text has no more decimals.
         prices = prices[np.round(prices, decimals) != prices]

@@ -39,26 +39,38 @@ class Analysis:
 
 
 def analyse(candles: Candles, params: Params) -> Analysis:
-    """Measure a series; value k depends on bars 0 to k only."""
+    """Measure a series; value k depends on bars 0 to k only.
+
+    Values have 33 bits, ten decimal digits: what a longer past moves lies below that, so two averages that are
+    equal are equal from wherever the series begins, and the tick and a backtest see the same cross.
+    """
     close = candles.close
-    adx = indicators.adx(candles, params.adx_period)
-    hurst = indicators.hurst(close, params.hurst_window)
-    rsi = indicators.rsi(close, params.rsi_period)
-    volume_ratio = indicators.volume_ratio(candles.volume, params.volume_period)
+    adx = snapped(indicators.adx(candles, params.adx_period))
+    hurst = snapped(indicators.hurst(close, params.hurst_window))
+    rsi = snapped(indicators.rsi(close, params.rsi_period))
+    volume_ratio = snapped(indicators.volume_ratio(candles.volume, params.volume_period))
     bollinger_low, bollinger_high = indicators.bollinger(close, params.bollinger_period, params.bollinger_sigma)
     codes = regime.classify(adx, hurst, params)
     return Analysis(
-        sma_fast=indicators.sma(close, params.fast_sma),
-        sma_slow=indicators.sma(close, params.slow_sma),
+        sma_fast=snapped(indicators.sma(close, params.fast_sma)),
+        sma_slow=snapped(indicators.sma(close, params.slow_sma)),
         rsi=rsi,
-        atr=indicators.atr(candles, params.atr_period),
+        atr=snapped(indicators.atr(candles, params.atr_period)),
         adx=adx,
-        macd_histogram=indicators.macd_histogram(close, params.macd_fast, params.macd_slow, params.macd_signal),
-        bollinger_low=bollinger_low,
-        bollinger_high=bollinger_high,
+        macd_histogram=snapped(
+            indicators.macd_histogram(close, params.macd_fast, params.macd_slow, params.macd_signal)
+        ),
+        bollinger_low=snapped(bollinger_low),
+        bollinger_high=snapped(bollinger_high),
         hurst=hurst,
         volume_ratio=volume_ratio,
-        volatility_ratio=indicators.volatility_ratio(close, params.volatility_short, params.volatility_long),
+        volatility_ratio=snapped(indicators.volatility_ratio(close, params.volatility_short, params.volatility_long)),
         regime=codes,
         score=scoring.technical(adx=adx, hurst=hurst, volume_ratio=volume_ratio, rsi=rsi, regime=codes),
     )
+
+
+def snapped(values: Floats) -> Floats:
+    """Return the values rounded to 33 bits (Veltkamp's splitting)."""
+    scaled = values * 1_048_577.0  # 2**20 + 1
+    return scaled - (scaled - values)

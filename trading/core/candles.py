@@ -14,6 +14,8 @@ from trading.core import timeframes
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_COLUMNS = ("opened", "open", "high", "low", "close", "volume")
+
 
 class CandleError(ValueError):
     """Candles that break the contract; `row` counts from 0 and is the first bad one."""
@@ -99,6 +101,12 @@ class Candles:
         )
         _check(candles)
         return candles
+
+
+def joined(first: Candles, second: Candles) -> Candles:
+    """Return one series out of two of the same symbol and timeframe; the second begins where the first ends."""
+    columns = {name: np.concatenate([getattr(part, name) for part in (first, second)]) for name in _COLUMNS}
+    return Candles.checked(symbol=first.symbol, timeframe=first.timeframe, **columns)
 
 
 def resample(candles: Candles, timeframe: str) -> Candles:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 
 from trading.core import filters, guards, indicators, position, sizing, timeframes
-from trading.core.analysis import analyse
+from trading.core.analysis import Analysis, analyse
 from trading.core.candles import Candles
 from trading.core.guards import Account
 from trading.core.params import Params
-from trading.core.strategies import Strategy, first_entries
+from trading.core.strategies import Sides, Strategy, first_entries
 from trading.core.types import REGIMES, Market, Plan, Setup, Side, Verdict
+
+PROPOSED = "ai_proposal"
+"""The strategy of an entry that no strategy found: the AI proposed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +34,68 @@ class Decision:
 def history_bars(params: Params, strategies: Sequence[Strategy]) -> int:
     """Return how many bars to load so that the last one reads as if the whole past had been given."""
     needed = [strategy.warmup_bars(params) for strategy in strategies]
-    return indicators.longest_memory(params) + max([indicators.warmup_bars(params), *needed])
+    warm = max([indicators.warmup_bars(params), *needed])
+    return max(indicators.longest_memory(params) + warm, filters.bars_needed(params))
 
 
 def find_setup(
-    candles: Candles, *, strategies: Sequence[Strategy], params: Params, market: Market
+    candles: Candles,
+    *,
+    strategies: Sequence[Strategy],
+    params: Params,
+    market: Market,
+    leader: Callable[[], Candles | None] = lambda: None,
 ) -> tuple[Setup, tuple[Verdict, ...]] | None:
-    """Return the setup of the last bar with its filters' verdicts, or None where there is no entry (or no warm-up)."""
+    """Return the setup of the last bar with its filters' verdicts, or None where there is no entry (or no warm-up).
+
+    `leader` returns BTC's bars of the same time; it is asked only where there is a setup and a filter wants them.
+    """
     if len(candles) <= indicators.warmup_bars(params):
         return None
     last = len(candles) - 1
     analysis = analyse(candles, params)
     sides, finder = first_entries(strategies, candles, analysis, params)
-    if not sides[last] or np.isnan(analysis.atr[last]) or analysis.atr[last] <= 0:
+    if not sides[last]:
+        return None
+    name = strategies[finder[last]].name
+    return _setup(candles, analysis, sides, strategy=name, params=params, market=market, leader=leader)
+
+
+def proposed_setup(
+    candles: Candles,
+    *,
+    side: Side,
+    params: Params,
+    market: Market,
+    leader: Callable[[], Candles | None] = lambda: None,
+) -> tuple[Setup, tuple[Verdict, ...]] | None:
+    """Return an entry that no strategy found, on the last bar, with the verdicts of the same filters."""
+    if len(candles) <= indicators.warmup_bars(params):
+        return None
+    sides = np.zeros(len(candles), dtype=np.int8)
+    sides[-1] = side.sign
+    analysis = analyse(candles, params)
+    return _setup(candles, analysis, sides, strategy=PROPOSED, params=params, market=market, leader=leader)
+
+
+def _setup(
+    candles: Candles,
+    analysis: Analysis,
+    sides: Sides,
+    *,
+    strategy: str,
+    params: Params,
+    market: Market,
+    leader: Callable[[], Candles | None],
+) -> tuple[Setup, tuple[Verdict, ...]] | None:
+    last = len(candles) - 1
+    if np.isnan(analysis.atr[last]) or analysis.atr[last] <= 0:
         return None
     setup = Setup(
         symbol=candles.symbol,
         timeframe=candles.timeframe,
         bar_at=candles.opened_at(last),
-        strategy=strategies[finder[last]].name,
+        strategy=strategy,
         side=Side.of(int(sides[last])),
         price=float(candles.close[last]),
         atr=float(analysis.atr[last]),
@@ -64,6 +110,7 @@ def find_setup(
             sides=sides,
             params=params,
             round_trip=2.0 * (float(market.fee_rate) + params.slippage),
+            leader=leader() if params.bitcoin_filter else None,
         )
     )
     return setup, tuple(column.verdict(last) for column in columns)
@@ -104,14 +151,23 @@ def decide(
     return Decision(verdicts=verdicts, plan=made)
 
 
+def advised(made: Decision, advice: tuple[Verdict, ...]) -> Decision:
+    """Return the decision with the advisers' verdicts after its own; they can take its plan away and never make one."""
+    refusal = next((verdict for verdict in advice if not verdict.passed), None)
+    verdicts = (*made.verdicts, *advice)
+    if made.plan is None or refusal is None:
+        return replace(made, verdicts=verdicts)
+    return Decision(verdicts=verdicts, plan=None, refused_by=refusal.name, reason=refusal.reason)
+
+
 def plan(setup: Setup, *, price: float, account: Account, params: Params, market: Market) -> Plan | None:
-    """Return stop, targets and quantity for an entry at `price` plus slippage; None: too small to trade.
+    """Return stop, targets and quantity for an entry at the market's `price`; None: too small to trade.
 
     This is where measured floats become owned Decimals, on the market's grids.
     """
-    entry = market_fill(price, sign=setup.side.sign, slippage=params.slippage, market=market)
+    entry = entry_price(price, sign=setup.side.sign, params=params, market=market)
     stop = market.price(float(entry) - setup.side.sign * params.stop_atr * setup.atr)
-    if stop <= 0 or stop == entry:
+    if stop <= 0 or stop == entry or entry <= 0:
         return None
     risk = sizing.risk_now(
         params=params,
@@ -126,7 +182,7 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
         entry=entry,
         stop=stop,
         risk_fraction=fraction,
-        notional_left=account.equity * Decimal(str(params.max_leverage)) - account.open_notional,
+        notional_left=guards.notional_left(account, params, setup.symbol),
         market=market,
     )
     if quantity <= 0:
@@ -143,6 +199,18 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
         risk_fraction=float(lost / account.equity),
         factors=risk.factors,
     )
+
+
+def entry_price(price: float, *, sign: int, params: Params, market: Market) -> Decimal:
+    """Return where an entry is expected to fill: at its limit, or at the market's price plus slippage."""
+    if params.entry_order == "limit":
+        return limit_price(price, sign=sign, params=params, market=market)
+    return market_fill(price, sign=sign, slippage=params.slippage, market=market)
+
+
+def limit_price(price: float, *, sign: int, params: Params, market: Market) -> Decimal:
+    """Return an entry's limit at the market's `price`: better by the offset, on the price grid."""
+    return market.price(price * (1.0 - sign * params.entry_limit_offset))
 
 
 def market_fill(price: float, *, sign: int, slippage: float, market: Market) -> Decimal:

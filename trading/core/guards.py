@@ -11,6 +11,8 @@ from trading.core.params import Params
 from trading.core.sizing import Record
 from trading.core.types import Verdict
 
+CLOCK_TOLERANCE_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -28,6 +30,12 @@ class Account:
     open_notional: Decimal
     last_loss_at: datetime | None
     record: Record
+    local_symbols: frozenset[str] = frozenset()
+    """Those of the open symbols, and of the one to be entered, whose stops the venue cannot hold."""
+    local_notional: Decimal = Decimal(0)
+    """What the open positions among them are worth."""
+    cluster_risk: Decimal = Decimal(0)
+    """What would be lost at the stops of those open positions that move together with the symbol to be entered."""
 
     @property
     def drawdown(self) -> float:
@@ -75,11 +83,48 @@ def open_risk(account: Account, params: Params, symbol: str) -> Verdict:
     return _verdict("open_risk", value < limit, value, limit, f"open risk {value:.2%}, needs less than {limit:.2%}")
 
 
+def cluster_risk(account: Account, params: Params, symbol: str) -> Verdict:
+    """Cap what is at risk in pairs that rise and fall together: they are one position in several names.
+
+    A limit of 1 is none, and then nothing is measured.
+    """
+    value = float(account.cluster_risk / account.equity) if account.equity > 0 else float("nan")
+    limit = params.max_cluster_risk
+    reason = f"open risk in pairs that move with {symbol} {value:.2%}, needs less than {limit:.2%}"
+    return _verdict("cluster_risk", value < limit, value, limit, reason)
+
+
 def leverage(account: Account, params: Params, symbol: str) -> Verdict:
     value = float(account.open_notional / account.equity) if account.equity > 0 else float("nan")
     limit = params.max_leverage
     reason = f"open positions are worth {value:.2f} x equity, needs less than {limit:.2f} x"
     return _verdict("leverage", value < limit, value, limit, reason)
+
+
+def local_trades(account: Account, params: Params, symbol: str) -> Verdict:
+    """Cap the positions that only this process protects: while it is away, nothing does."""
+    count, limit = len(account.open_symbols & account.local_symbols), params.local_max_trades
+    if symbol not in account.local_symbols:
+        return _verdict("local_trades", True, count, limit, "the venue holds the stop")
+    reason = f"{count} open trades without a stop at the venue, needs fewer than {limit}"
+    return _verdict("local_trades", count < limit, count, limit, reason)
+
+
+def local_notional(account: Account, params: Params, symbol: str) -> Verdict:
+    value = float(account.local_notional / account.equity) if account.equity > 0 else float("nan")
+    limit = params.local_max_notional_fraction
+    if symbol not in account.local_symbols:
+        return _verdict("local_notional", True, value, limit, "the venue holds the stop")
+    reason = f"positions without a stop at the venue are worth {value:.2%} of equity, needs less than {limit:.2%}"
+    return _verdict("local_notional", value < limit, value, limit, reason)
+
+
+def notional_left(account: Account, params: Params, symbol: str) -> Decimal:
+    """Return what another position in the symbol may be worth, in quote."""
+    left = account.equity * Decimal(str(params.max_leverage)) - account.open_notional
+    if symbol not in account.local_symbols:
+        return left
+    return min(left, account.equity * Decimal(str(params.local_max_notional_fraction)) - account.local_notional)
 
 
 GUARDS: tuple[Callable[[Account, Params, str], Verdict], ...] = (
@@ -90,7 +135,10 @@ GUARDS: tuple[Callable[[Account, Params, str], Verdict], ...] = (
     weekly_loss,
     cool_down,
     open_risk,
+    cluster_risk,
     leverage,
+    local_trades,
+    local_notional,
 )
 
 
@@ -103,13 +151,14 @@ def freshness(
     *, now: datetime, closed_at: datetime, price_at: datetime, bar: timedelta, params: Params
 ) -> tuple[Verdict, ...]:
     """Return whether the setup (its bar closed at `closed_at`) and the price are recent enough to enter on."""
+    # The venue's clock may be a little ahead of ours, and a price younger than now is no old price.
     age, price_age = (now - closed_at) / bar, (now - price_at).total_seconds()
     bars, seconds = params.entry_deadline, params.price_age
     return (
         _verdict("setup_age", 0 <= age <= bars, age, bars, f"bar closed {age:.2f} bars ago, needs at most {bars:.2f}"),
         _verdict(
             "price_age",
-            0 <= price_age <= seconds,
+            -CLOCK_TOLERANCE_S <= price_age <= seconds,
             price_age,
             seconds,
             f"price is {price_age:.0f} s old, needs at most {seconds:.0f} s",

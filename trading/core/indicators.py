@@ -1,17 +1,17 @@
 """Indicators over arrays: value k uses bars 0 to k only, NaN where there are too few.
 
 Wilder's RSI, ATR and ADX, SMA, EMA, MACD and Bollinger bands come from TA-Lib; the Hurst exponent is
-our own, because the usual estimators are biased at short windows.
+our own, because the usual estimators are biased at short windows. The compiler is loaded by those that need it, on
+first use: the web process draws the others without it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import talib
-from numba import njit
 
-from trading.core.candles import Candles, Floats, Ints
+from trading.core.candles import Candles, Floats
 from trading.core.params import Params
+from trading.core.talib_alone import talib
 
 HURST_LAGS = (1, 2, 4, 8, 16)
 
@@ -62,8 +62,10 @@ def volume_ratio(volume: Floats, period: int) -> Floats:
 
 def volatility_ratio(close: Floats, short: int, long: int) -> Floats:
     """Return the deviation of the last `short` log returns over that of the last `long`; 1 is usual."""
+    from trading.core import loops
+
     returns = np.diff(np.log(close), prepend=np.nan)
-    now, usual = _deviation(returns, short), _deviation(returns, long)
+    now, usual = loops.deviation(returns, short), loops.deviation(returns, long)
     ratio = np.divide(now, usual, out=np.ones_like(close), where=usual > 0)
     ratio[np.isnan(usual)] = np.nan
     return ratio
@@ -78,12 +80,14 @@ def hurst(close: Floats, window: int) -> Floats:
     adding it back centres the estimate on 0.50 for a random walk. A price that did not move has no
     exponent: NaN.
     """
+    from trading.core import loops
+
     lags = np.array(HURST_LAGS, dtype=np.int64)
     count = window - lags + 1.0
     bias = (2.0 * lags**2 + 1.0) / (3.0 * lags * count)
     x = np.log(lags.astype(np.float64))
     weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum() / 2.0
-    return _array(_hurst(np.log(close), window, lags, bias, weights))
+    return _array(loops.hurst(np.log(close), window, lags, bias, weights))
 
 
 def longest_memory(params: Params) -> int:
@@ -113,56 +117,3 @@ def _slowest_period(params: Params) -> int:
 
 def _array(values: object) -> Floats:
     return np.asarray(values, dtype=np.float64)
-
-
-@njit(cache=True)
-def _deviation(values: Floats, period: int) -> Floats:
-    # Welford's update with one value leaving for each that comes: running sums of squares lose the digits that matter.
-    result = np.full(len(values), np.nan)
-    mean, square, alike = 0.0, 0.0, 0
-    for k in range(1, len(values)):
-        alike = alike + 1 if values[k] == values[k - 1] else 1
-        if k <= period:
-            change = values[k] - mean
-            mean += change / k
-            square += change * (values[k] - mean)
-        else:
-            old, before = values[k - period], mean
-            mean += (values[k] - old) / period
-            square += (values[k] - old) * (values[k] - mean + old - before)
-        if alike >= period:
-            # What rounding left over is not a deviation.
-            mean, square = values[k], 0.0
-        if k >= period:
-            result[k] = np.sqrt(max(square, 0.0) / period)
-    return result
-
-
-@njit(cache=True)
-def _hurst(price: Floats, window: int, lags: Ints, bias: Floats, weights: Floats) -> Floats:
-    result = np.full(len(price), np.nan)
-    sums = np.zeros(len(lags))
-    still = 0
-    for k in range(len(price)):
-        still = still + 1 if k > 0 and price[k] == price[k - 1] else 0
-        for i in range(len(lags)):
-            lag = lags[i]
-            if k >= lag:
-                sums[i] += (price[k] - price[k - lag]) ** 2
-            leaves = k - (window - lag + 1)
-            if leaves >= lag:
-                sums[i] -= (price[leaves] - price[leaves - lag]) ** 2
-        if still >= window:
-            # What rounding left over is not a move.
-            sums[:] = 0.0
-        if k < window:
-            continue
-        slope = 0.0
-        for i in range(len(lags)):
-            variance = sums[i] / (window - lags[i] + 1)
-            if variance <= 1e-20:
-                slope = np.nan
-                break
-            slope += weights[i] * (np.log(variance) + bias[i])
-        result[k] = slope
-    return result

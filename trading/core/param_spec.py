@@ -45,7 +45,7 @@ class Spec:
         if self.kind is bool:
             return _boolean(value)
         if self.kind is tuple:
-            return _symbols(value)
+            return _names(value, self.choices) if self.choices else _symbols(value)
         if self.choices:
             if value not in self.choices:
                 raise ValueError(f"{value!r} is not one of {self.range_text}")
@@ -83,6 +83,11 @@ def choice(default: str, choices: tuple[str, ...], group: str, help: str) -> Any
 
 def symbols(default: tuple[str, ...], group: str, help: str) -> Any:
     return _field(Spec(kind=tuple, default=default, group=group, help=help))
+
+
+def names(default: tuple[str, ...], choices: tuple[str, ...], group: str, help: str) -> Any:
+    """Return a parameter that is any number of its choices, in an order that means something."""
+    return _field(Spec(kind=tuple, default=default, choices=choices, group=group, help=help))
 
 
 def specs_of(params: type) -> dict[str, Spec]:
@@ -147,3 +152,14 @@ def _symbols(value: Any) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise ValueError("a symbol is listed twice")
     return names
+
+
+def _names(value: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        raise ValueError(f"{value!r} is not a list of names")
+    chosen = tuple(name.lower() if isinstance(name, str) else name for name in value)
+    if bad := [name for name in chosen if name not in choices]:
+        raise ValueError(f"{bad[0]!r} is not one of {', '.join(choices)}")
+    if len(set(chosen)) != len(chosen):
+        raise ValueError("a name is listed twice")
+    return chosen

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trading.core import param_spec
-from trading.core.param_spec import choice, number, switch, symbols, whole
+from trading.core.param_spec import choice, names, number, switch, symbols, whole
 from trading.core.timeframes import MILLISECONDS
 from trading.core.types import Regime
 
@@ -28,6 +28,30 @@ class Params:
     # What is watched
     timeframe: str = choice("15m", tuple(MILLISECONDS), "Watch", "Length of the bars that are judged.")
     pairs: tuple[str, ...] = symbols(DEFAULT_PAIRS, "Watch", "Symbols that are watched and scanned.")
+
+    # Which of them are traded
+    watch: str = choice("fixed", ("fixed", "scan"), "Scan", "Trade all listed pairs, or the best of the scan.")
+    watch_count: int = whole(5, 1, 50, "pairs", "Scan", "How many of the scan are traded.")
+    scan_universe: str = choice("pairs", ("pairs", "venue"), "Scan", "Scan the listed pairs, or all of the venue.")
+    scan_most: int = whole(300, 1, 2000, "pairs", "Scan", "Most pairs of the venue that are scanned.")
+    pair_filters: tuple[str, ...] = names(
+        ("blacklist", "age", "volume", "volatility", "correlation"),
+        ("blacklist", "age", "volume", "spread", "volatility", "correlation"),
+        "Scan",
+        "What a scanned pair must pass, in this order.",
+    )
+    pair_min_bars: int = whole(400, 10, 1000, "bars", "Scan", "A pair with fewer bars is too young.")
+    pair_min_volume: float = number(1e6, 0, 1e9, "quote", "Scan", "Least volume of a pair in 24 hours.")
+    pair_max_spread: float = number(0.002, 0.0, 0.1, "of price", "Scan", "Most that bid and ask may lie apart.")
+    pair_min_volatility: float = number(0.0005, 0.0, 1.0, "of price", "Scan", "Least ATR of a pair.")
+    pair_max_volatility: float = number(0.05, 0.0001, 1.0, "of price", "Scan", "Most ATR of a pair.")
+    pair_max_correlation: float = number(
+        0.97, 0.0, 1.0, "of 1", "Scan", "Most correlation of returns with a pair that ranks better."
+    )
+    switch_gap: float = number(10, 0, 100, "points", "Scan", "So much better a pair must be to replace another.")
+    switch_scans: int = whole(3, 1, 20, "scans", "Scan", "In so many scans in a row.")
+    switch_hold_minutes: int = whole(240, 0, 10_080, "minutes", "Scan", "A pair stays on the watch list so long.")
+    switch_cooldown_minutes: int = whole(720, 0, 10_080, "minutes", "Scan", "Pause after each switch.")
 
     # Indicators
     fast_sma: int = whole(15, 2, 200, "bars", "Indicators", "Short moving average of the trend entry.")
@@ -88,6 +112,20 @@ class Params:
     confluence_adx: float = number(25, 0, 100, "ADX", "Filters", "ADX agrees from here on (ranging: below).")
     confluence_volume: float = number(1.0, 0, 10, "ratio", "Filters", "Volume agrees from this ratio on.")
     cost_multiple: float = number(1.5, 0, 20, "times", "Filters", "First target must be worth so many round trips.")
+    correlation_bars: int = whole(96, 20, 1000, "bars", "Filters", "Correlations are of the returns of so many bars.")
+    timeframes_filter: bool = switch(False, "Filters", "Refuse what two longer timeframes contradict.")
+    timeframes_min: float = number(45, 0, 100, "points", "Filters", "Least agreement of all timeframes.")
+    bitcoin_filter: bool = switch(False, "Filters", "Refuse entries against BTC, at its extremes and after its crash.")
+    bitcoin_correlation: float = number(
+        0.7, 0.0, 1.0, "of 1", "Filters", "A pair that follows BTC more than this must go its way."
+    )
+    bitcoin_rsi_high: float = number(80, 50, 100, "RSI", "Filters", "No long while the RSI of BTC is above this.")
+    bitcoin_rsi_low: float = number(20, 0, 50, "RSI", "Filters", "No short while the RSI of BTC is below this.")
+    bitcoin_crash: float = number(0.05, 0.001, 1.0, "of price", "Filters", "A fall of BTC by so much is a crash.")
+    bitcoin_crash_minutes: int = whole(60, 1, 1440, "minutes", "Filters", "Within so long.")
+    bitcoin_pause_minutes: int = whole(30, 1, 1440, "minutes", "Filters", "Nothing is entered so long after a crash.")
+    divergence_filter: bool = switch(False, "Filters", "Refuse entries that the flow of volume contradicts.")
+    divergence_bars: int = whole(20, 5, 200, "bars", "Filters", "Bars over which price and volume are compared.")
 
     # Risk
     risk_fraction: float = number(
@@ -137,11 +175,29 @@ class Params:
     # Limits
     max_open_trades: int = whole(3, 1, 50, "trades", "Limits", "Most trades open at once.", risk=True)
     max_open_risk: float = number(0.06, 0.001, 0.5, "of equity", "Limits", "Most equity at risk at once.", risk=True)
+    max_cluster_risk: float = number(
+        1.0,
+        0.001,
+        1.0,
+        "of equity",
+        "Limits",
+        "Most equity at risk in pairs that move together; 1: no limit.",
+        risk=True,
+    )
+    cluster_correlation: float = number(
+        0.7, 0.0, 1.0, "of 1", "Limits", "Pairs whose returns correlate so much move together.", risk=True
+    )
     daily_loss: float = number(
         0.05, 0.001, 1.0, "of equity", "Limits", "No entry until 00:00 UTC after this loss.", risk=True
     )
     weekly_loss: float = number(
         0.10, 0.001, 1.0, "of equity", "Limits", "No entry until Monday after this loss.", risk=True
+    )
+    local_max_trades: int = whole(
+        1, 1, 50, "trades", "Limits", "Most trades open at once whose stops only Julaba keeps.", risk=True
+    )
+    local_max_notional_fraction: float = number(
+        0.1, 0.001, 10.0, "of equity", "Limits", "Notional of all trades whose stops only Julaba keeps.", risk=True
     )
     cooldown_losses: int = whole(2, 1, 20, "trades", "Limits", "Losses in a row that start the cool-down.", risk=True)
     cooldown_minutes: int = whole(30, 0, 10_080, "minutes", "Limits", "Length of the cool-down.", risk=True)
@@ -150,6 +206,43 @@ class Params:
     slippage: float = number(0.0005, 0.0, 0.05, "of price", "Execution", "Assumed for every market order.", risk=True)
     entry_deadline: float = number(0.5, 0.05, 1.0, "of a bar", "Execution", "A setup older than this expires.")
     price_age: float = number(15, 1, 600, "seconds", "Execution", "No entry on a price older than this.")
+    entry_order: str = choice("market", ("market", "limit"), "Execution", "How positions are entered.")
+    entry_limit_offset: float = number(
+        0.0, 0.0, 0.05, "of price", "Execution", "How much better than the last price an entry's limit is."
+    )
+    entry_timeout_s: float = number(
+        30, 1, 3600, "seconds", "Execution", "How long a limit rests before it is canceled."
+    )
+    entry_requotes: int = whole(2, 0, 20, "orders", "Execution", "Limits at the price then that follow a canceled one.")
+    entry_fallback: str = choice(
+        "market", ("market", "abandon"), "Execution", "What becomes of the rest after the last limit."
+    )
+
+    # AI
+    ai_mode: str = choice(
+        "filter",
+        ("off", "filter", "advisory", "hybrid", "autonomous"),
+        "AI",
+        "What the AI may do: nothing, veto, only be shown, veto and propose, veto and enter.",
+    )
+    ai_confidence: float = number(0.70, 0.0, 1.0, "of 1", "AI", "Lowest confidence of an approval.", risk=True)
+    ai_confidence_one_loss: float = number(
+        0.80, 0.0, 1.0, "of 1", "AI", "Lowest confidence of an approval after a loss.", risk=True
+    )
+    ai_confidence_two_losses: float = number(
+        0.90, 0.0, 1.0, "of 1", "AI", "Lowest confidence of an approval after two losses or more.", risk=True
+    )
+    ai_down: str = choice(
+        "refuse", ("refuse", "technical"), "AI", "Without an opinion of the AI: enter nothing, or by the rules alone."
+    )
+    ai_patience_s: float = number(20, 1, 300, "seconds", "AI", "How long a setup waits for an opinion.")
+    proposal_minutes: int = whole(20, 1, 1440, "minutes", "AI", "A proposal of the AI expires after this.")
+
+    # ML
+    ml_filter: bool = switch(True, "ML", "Let a promoted model refuse setups that are likely to lose.", risk=True)
+    ml_min_probability: float = number(
+        0.50, 0.0, 1.0, "of 1", "ML", "Lowest probability of a win after costs.", risk=True
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:
@@ -171,6 +264,10 @@ class Params:
 
 
 SPECS = param_spec.specs_of(Params)
+ADVICE = tuple(name for name, spec in SPECS.items() if spec.group in ("AI", "ML"))
+"""What replays and backtests never read: they run without advisers."""
+SELECTION = tuple(name for name, spec in SPECS.items() if spec.group == "Scan")
+"""What says which pairs are traded; replays and backtests are told which."""
 
 
 def _contradictions(p: Params) -> dict[str, str]:
@@ -205,6 +302,11 @@ def _contradictions(p: Params) -> dict[str, str]:
             "drawdown_reduced",
             p.drawdown_reduced <= p.drawdown_cautious <= p.drawdown_emergency,
             "must not be above drawdown_cautious, nor that above drawdown_emergency",
+        ),
+        (
+            "ai_confidence",
+            p.ai_confidence <= p.ai_confidence_one_loss <= p.ai_confidence_two_losses,
+            "must not be above ai_confidence_one_loss, nor that above ai_confidence_two_losses",
         ),
     )
     return {name: problem for name, holds, problem in rules if not holds}

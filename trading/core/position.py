@@ -91,29 +91,46 @@ def open_position(*, side: Side, entry: float, stop: float) -> Position:
     return Position(side.sign, entry, stop, int(ExitReason.STOP), 1.0, 0, entry, 0)
 
 
-def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market: Market) -> ExitRules:
-    """Return the exit levels of a position, on the market's price grid; the distance to the stop is 1 R."""
-    r, sign = abs(entry - stop), side.sign
-    numerator, denominator = market.price_grid
-    costs = entry * (2.0 * float(market.fee_rate) + params.slippage)
+class ExitPlan(NamedTuple):
+    """What the parameters say about exits, in R (the distance from entry to stop) and fractions."""
 
-    def level(distance: float) -> float:
-        # A far target of a short can lie below zero, where no price is: one step is as far down as it goes.
-        return max(on_grid(entry + sign * distance, numerator, denominator), numerator / denominator)
+    target_one_r: float
+    target_two_r: float
+    target_three_r: float
+    fraction_1: float
+    fraction_2: float
+    break_even: bool
+    trailing: bool
+    trail_start_r: float
+    trail_distance_r: float
+    time_stop: int
 
-    return ExitRules(
-        target_1=level(params.target_one_r * r),
-        target_2=level(params.target_two_r * r),
-        target_3=level(params.target_three_r * r),
+
+def exit_plan(params: Params) -> ExitPlan:
+    return ExitPlan(
+        target_one_r=params.target_one_r,
+        target_two_r=params.target_two_r,
+        target_three_r=params.target_three_r,
         fraction_1=params.target_one_fraction,
         fraction_2=params.target_two_fraction,
-        break_even=level(costs) if params.break_even else np.nan,
-        trail_start=level(params.trail_start_r * r) if params.trailing else np.nan,
-        trail_distance=params.trail_distance_r * r,
+        break_even=params.break_even,
+        trailing=params.trailing,
+        trail_start_r=params.trail_start_r,
+        trail_distance_r=params.trail_distance_r,
         time_stop=params.time_stop,
-        grid_numerator=numerator,
-        grid_denominator=denominator,
     )
+
+
+def cost_fraction(params: Params, market: Market) -> float:
+    """Return what entry and exit cost, fees and slippage, as a fraction of the entry price."""
+    return 2.0 * float(market.fee_rate) + params.slippage
+
+
+def exit_rules(*, side: Side, entry: float, stop: float, params: Params, market: Market) -> ExitRules:
+    """Return the exit levels of a position, on the market's price grid; the distance to the stop is 1 R."""
+    costs, grid = cost_fraction(params, market), market.price_grid
+    made: ExitRules = rules_at(side.sign, entry, stop, exit_plan(params), costs, *grid)
+    return made
 
 
 def on_bar(
@@ -143,7 +160,7 @@ def _exits(rows: Floats) -> list[Exit]:
     return [Exit(ExitReason(int(reason)), float(fraction), float(price)) for reason, fraction, price in rows]
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def on_grid(price: float, numerator: float, denominator: float) -> float:
     """Return the price on the grid, halves up, as the float nearest to the grid's decimal (types.Market.price_grid)."""
     # Half of an odd R is half a step, so ties are common; the margin keeps the last bit of a float from deciding them.
@@ -151,6 +168,33 @@ def on_grid(price: float, numerator: float, denominator: float) -> float:
 
 
 @njit(cache=True)
+def rules_at(
+    sign: int, entry: float, stop: float, plan: ExitPlan, costs: float, numerator: float, denominator: float
+) -> ExitRules:
+    """Return the exit levels of a position entered at `entry`; see exit_rules."""
+    r = abs(entry - stop)
+    return ExitRules(
+        _level(entry + sign * (plan.target_one_r * r), numerator, denominator),
+        _level(entry + sign * (plan.target_two_r * r), numerator, denominator),
+        _level(entry + sign * (plan.target_three_r * r), numerator, denominator),
+        plan.fraction_1,
+        plan.fraction_2,
+        _level(entry + sign * (entry * costs), numerator, denominator) if plan.break_even else np.nan,
+        _level(entry + sign * (plan.trail_start_r * r), numerator, denominator) if plan.trailing else np.nan,
+        plan.trail_distance_r * r,
+        plan.time_stop,
+        numerator,
+        denominator,
+    )
+
+
+@njit(cache=True)
+def _level(price: float, numerator: float, denominator: float) -> float:
+    # A far target of a short can lie below zero, where no price is: one step is as far down as it goes.
+    return max(on_grid(price, numerator, denominator), numerator / denominator)
+
+
+@njit(cache=True, forceinline=True)
 def advance(
     position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats
 ) -> tuple[Position, int]:
@@ -163,7 +207,7 @@ def advance(
     return position, count
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def take(
     position: Position, rules: ExitRules, open: float, high: float, low: float, exits: Floats, count: int
 ) -> tuple[Position, int]:
@@ -196,7 +240,7 @@ def take(
     return _left(position, remaining, hit), count
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _left(position: Position, remaining: float, targets_hit: int) -> Position:
     return Position(
         position.side,
@@ -210,12 +254,12 @@ def _left(position: Position, remaining: float, targets_hit: int) -> Position:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _record(exits: Floats, row: int, reason: int, fraction: float, price: float) -> None:
     exits[row, 0], exits[row, 1], exits[row, 2] = reason, fraction, price
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _after_close(position: Position, rules: ExitRules, high: float, low: float) -> Position:
     side = position.side
     best = max(position.best, high) if side > 0 else min(position.best, low)

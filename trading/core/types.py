@@ -48,7 +48,7 @@ REGIMES: tuple[Regime, ...] = tuple(Regime)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """What a venue allows for one symbol: its grid, its minimum and its taker fee (a fraction of notional)."""
+    """What a venue allows for one symbol: its grid, its limits and its taker fee (a fraction of notional)."""
 
     symbol: str
     price_step: Decimal
@@ -56,6 +56,10 @@ class Market:
     min_notional: Decimal
     fee_rate: Decimal
     allows_short: bool = True
+    min_quantity: Decimal = Decimal(0)
+    """Base; the least of an order."""
+    max_quantity: Decimal | None = None
+    """Base; the most of an order at the market. None: the venue names none."""
 
     def price(self, value: float | Decimal) -> Decimal:
         """Return `value` (quote per base) on the price grid, halves away from zero."""

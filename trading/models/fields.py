@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 
 from django.db import models
@@ -19,4 +19,5 @@ def stored(value: Decimal) -> Decimal:
     SQLite holds a decimal as a float of 15 sure digits, and adds floats when SQL adds: so amounts have 8
     decimals, and sums of money are made in Python.
     """
-    return value.quantize(PLACES)
+    # Said aloud: libraries change the process's own rounding (ccxt does).
+    return value.quantize(PLACES, rounding=ROUND_HALF_EVEN)

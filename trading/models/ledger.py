@@ -12,6 +12,8 @@ class LedgerKind(models.TextChoices):
     DEPOSIT = "deposit", "deposit"
     REALISED = "realised", "realised PnL"
     FEE = "fee", "fee"
+    DUST = "dust", "rest too small to sell"
+    TRANSFER = "transfer", "transfer"
 
 
 class LedgerEntry(models.Model):

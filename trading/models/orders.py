@@ -21,36 +21,49 @@ class OrderStatus(models.TextChoices):
     SUBMITTING = "submitting", "permitted"
     UNKNOWN = "unknown", "outcome unknown"
     OPEN = "open", "open"
+    PARTIAL = "partial", "filled in part"
+    CANCELING = "canceling", "being canceled"
     FILLED = "filled", "filled"
     CANCELED = "canceled", "canceled"
     REJECTED = "rejected", "rejected"
+    DENIED = "denied", "denied by us"
     ABSENT = "absent", "never arrived"
+    LOST = "lost", "given up unproved"
     EXPIRED = "expired", "expired"
 
 
+_RESULTS = frozenset({OrderStatus.OPEN, OrderStatus.PARTIAL, OrderStatus.FILLED, OrderStatus.CANCELED})
+
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.INTENT: frozenset({OrderStatus.SUBMITTING, OrderStatus.EXPIRED}),
-    OrderStatus.SUBMITTING: frozenset(
-        {
-            OrderStatus.OPEN,
-            OrderStatus.FILLED,
-            OrderStatus.REJECTED,
-            OrderStatus.UNKNOWN,
-            OrderStatus.CANCELED,
-            # Found missing by the reconciliation after a crash between permit and send.
-            OrderStatus.ABSENT,
-        }
+    OrderStatus.INTENT: frozenset({OrderStatus.SUBMITTING, OrderStatus.DENIED, OrderStatus.EXPIRED}),
+    # Expired straight from the send: it is certain that the venue did not take it.
+    OrderStatus.SUBMITTING: _RESULTS | {OrderStatus.REJECTED, OrderStatus.UNKNOWN, OrderStatus.EXPIRED},
+    OrderStatus.UNKNOWN: _RESULTS | {OrderStatus.REJECTED, OrderStatus.ABSENT, OrderStatus.LOST},
+    OrderStatus.OPEN: frozenset(
+        {OrderStatus.PARTIAL, OrderStatus.FILLED, OrderStatus.CANCELING, OrderStatus.CANCELED, OrderStatus.REJECTED}
     ),
-    OrderStatus.UNKNOWN: frozenset(
-        {OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.ABSENT}
-    ),
-    OrderStatus.OPEN: frozenset({OrderStatus.FILLED, OrderStatus.CANCELED}),
+    OrderStatus.PARTIAL: frozenset({OrderStatus.FILLED, OrderStatus.CANCELING, OrderStatus.CANCELED}),
+    # A cancel that the venue refused leaves the order where it was.
+    OrderStatus.CANCELING: _RESULTS,
+    # Found after all, against the proof: it is taken up, and people are told.
+    OrderStatus.ABSENT: _RESULTS,
+    OrderStatus.LOST: _RESULTS,
 }
 """Every step an order may take; what is not here is final."""
 
-UNSETTLED = (OrderStatus.INTENT, OrderStatus.SUBMITTING, OrderStatus.UNKNOWN)
-LIVE = (*UNSETTLED, OrderStatus.OPEN)
-NEVER_FILLED = (OrderStatus.REJECTED, OrderStatus.ABSENT, OrderStatus.EXPIRED)
+IN_DOUBT = (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN)
+UNSETTLED = (OrderStatus.INTENT, *IN_DOUBT)
+RESTING = (OrderStatus.OPEN, OrderStatus.PARTIAL, OrderStatus.CANCELING)
+LIVE = (*UNSETTLED, *RESTING)
+NEVER_FILLED = (
+    OrderStatus.REJECTED,
+    OrderStatus.DENIED,
+    OrderStatus.ABSENT,
+    OrderStatus.LOST,
+    OrderStatus.EXPIRED,
+)
+WATCHED = (OrderStatus.ABSENT, OrderStatus.LOST)
+"""Looked for during a day: a venue may bring them up late."""
 
 
 class Order(models.Model):
@@ -62,6 +75,9 @@ class Order(models.Model):
     kind = models.CharField(max_length=6)
     side = models.CharField(max_length=4)
     quantity = Quantity()
+    price = Quantity(
+        null=True, blank=True, help_text="Limit of a limit order, or of a stop that the venue holds as one."
+    )
     trigger = Quantity(null=True, blank=True)
     level = Quantity(null=True, blank=True, help_text="Where the fill model says the watched level was filled.")
     status = models.CharField(max_length=10, choices=OrderStatus.choices, default=OrderStatus.INTENT)
@@ -71,6 +87,10 @@ class Order(models.Model):
     created_at = models.DateTimeField()
     permit_at = models.DateTimeField(null=True, blank=True)
     epoch = models.PositiveBigIntegerField(null=True, blank=True, help_text="Lease epoch of the permit.")
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="When the venue was last asked about it.")
+    missing_at = models.DateTimeField(
+        null=True, blank=True, help_text="First time the venue did not know it although it could no longer arrive."
+    )
     filled = Quantity(default=Decimal(0))
     note = models.TextField(blank=True)
 
@@ -79,7 +99,8 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["trade", "number"], name="one_number_per_trade"),
             models.UniqueConstraint(
                 fields=["trade"],
-                condition=models.Q(role="entry") & ~models.Q(status__in=NEVER_FILLED),
+                # A canceled quote may be followed by another one, a filled one by none.
+                condition=models.Q(role="entry") & ~models.Q(status__in=(*NEVER_FILLED, OrderStatus.CANCELED)),
                 name="one_live_entry",
             ),
             models.UniqueConstraint(
@@ -93,6 +114,9 @@ class Order(models.Model):
                 name="one_exit_per_reason",
             ),
             models.CheckConstraint(condition=models.Q(quantity__gt=0), name="order_quantity_positive"),
+            models.CheckConstraint(
+                condition=models.Q(price__isnull=True) | models.Q(price__gt=0), name="order_price_positive"
+            ),
         ]
         indexes = [
             models.Index(fields=["status"], condition=models.Q(status__in=LIVE), name="order_live"),
@@ -110,6 +134,7 @@ class OrderEvent(models.Model):
     from_status = models.CharField(max_length=10, blank=True)
     to_status = models.CharField(max_length=10)
     at = models.DateTimeField()
+    epoch = models.PositiveBigIntegerField(null=True, help_text="Lease epoch of whoever wrote it.")
     note = models.TextField(blank=True)
 
     class Meta:
@@ -127,6 +152,7 @@ class Fill(models.Model):
     quantity = Quantity()
     price = Quantity()
     fee = Quantity()
+    base_fee = Quantity(default=Decimal(0), help_text="Bought base coins that the venue kept; their worth is in fee.")
     at = models.DateTimeField()
 
     def __str__(self) -> str:

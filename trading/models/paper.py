@@ -22,11 +22,11 @@ class PaperAccount(models.Model):
 
 
 class PaperPosition(models.Model):
-    """The venue's net position in one symbol: signed base, mean entry price."""
+    """The venue's net position in one symbol: signed base."""
 
     symbol = models.CharField(max_length=30, unique=True)
     quantity = Quantity(default=Decimal(0))
-    price = Quantity(default=Decimal(0))
+    cost = Quantity(default=Decimal(0), help_text="Quote that the open quantity was entered for.")
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.quantity}"
@@ -40,6 +40,7 @@ class PaperOrder(models.Model):
     side = models.CharField(max_length=4)
     kind = models.CharField(max_length=6)
     quantity = Quantity()
+    price = Quantity(null=True, blank=True)
     trigger = Quantity(null=True, blank=True)
     reduce_only = models.BooleanField(default=False)
     status = models.CharField(max_length=8)

@@ -6,6 +6,16 @@ from django.conf import settings
 from django.db import models
 
 
+class Gate(models.TextChoices):
+    """How a revision came into force."""
+
+    DIRECT = "direct", "written by Julaba itself"
+    PASSED = "passed", "compared and not worse"
+    SAFER = "safer", "only lowers risk"
+    OVERRULED = "overruled", "gate overruled by a person"
+    ROLLED_BACK = "rolled_back", "rolled back"
+
+
 class ParameterRevision(models.Model):
     """The whole set of parameters as of one change. A trigger refuses UPDATE and DELETE."""
 
@@ -19,6 +29,7 @@ class ParameterRevision(models.Model):
     # The name as text outlives a renamed account.
     author_name = models.CharField(max_length=150)
     created_at = models.DateTimeField()
+    gate = models.CharField(max_length=12, choices=Gate.choices, default=Gate.DIRECT)
 
     def __str__(self) -> str:
         return f"revision {self.number}"

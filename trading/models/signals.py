@@ -11,6 +11,7 @@ class SignalStatus(models.TextChoices):
     TAKEN = "taken", "taken"
     REFUSED = "refused", "refused"
     EXPIRED = "expired", "expired"
+    AWAITING = "awaiting", "awaiting advice"
 
 
 class SideChoice(models.TextChoices):
@@ -34,13 +35,21 @@ class Signal(models.Model):
     regime = models.CharField(max_length=12)
     score = models.FloatField(null=True, help_text="Technical score, 0 to 100; null where an indicator had no value.")
     indicators = models.JSONField(help_text="Each indicator at the bar; null where it had no value.")
-    decided_at = models.DateTimeField()
+    decided_at = models.DateTimeField(help_text="While it awaits advice: since when.")
+    advice_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until when advisers outside the tick could answer; null: none was asked."
+    )
     revision = models.ForeignKey(ParameterRevision, on_delete=models.PROTECT, related_name="signals")
     code_version = models.CharField(max_length=20)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["symbol", "timeframe", "bar_at"], name="one_decision_per_bar")]
-        indexes = [models.Index(fields=["-decided_at"], name="signal_newest")]
+        indexes = [
+            models.Index(fields=["-decided_at"], name="signal_newest"),
+            models.Index(
+                fields=["advice_due_at"], condition=models.Q(status=SignalStatus.AWAITING), name="signal_awaiting"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.timeframe} {self.bar_at:%Y-%m-%d %H:%M} {self.side}"

@@ -10,15 +10,28 @@ from trading.models.fields import Quantity
 
 
 class TradingState(models.TextChoices):
+    """What the account may do; exits and stops are free in every state."""
+
     ACTIVE = "active", "running"
-    PAUSED = "paused", "paused"
+    CLOSE_ONLY = "close_only", "exits only"
+    HALTED = "halted", "halted"
+
+
+STRICTNESS = (TradingState.ACTIVE, TradingState.CLOSE_ONLY, TradingState.HALTED)
+"""From the loosest to the tightest: software moves right alone, left only people."""
 
 
 class Bot(models.Model):
-    """The one row of the account's state; money in quote."""
+    """The one row of the account's state; money in quote. A database belongs to one mode and venue for good."""
+
+    mode = models.CharField(max_length=5, default="paper")
+    venue = models.CharField(max_length=40, default="simulated", help_text="Whose prices and orders these are.")
 
     trading_state = models.CharField(max_length=12, choices=TradingState.choices, default=TradingState.ACTIVE)
     state_reason = models.TextField(blank=True)
+    reconciled_epoch = models.PositiveBigIntegerField(
+        default=0, help_text="Lease epoch whose holder has compared everything with the venue; others enter nothing."
+    )
     is_replaying = models.BooleanField(default=False, help_text="The simulated past is being replayed.")
     initial_balance = Quantity(default=Decimal(0))
     balance = Quantity(default=Decimal(0), help_text="Initial balance plus realised PnL less fees.")
@@ -32,6 +45,7 @@ class Bot(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_bot")]
+        permissions = [("change_trading_state", "Can halt trading and let it go on")]
 
     def __str__(self) -> str:
         return f"bot ({self.trading_state})"
@@ -47,6 +61,37 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.owner} (epoch {self.epoch})"
+
+
+class StateChange(models.Model):
+    """One change of the trading state; append-only. `by` is empty where the software tightened it."""
+
+    at = models.DateTimeField()
+    from_state = models.CharField(max_length=12)
+    to_state = models.CharField(max_length=12)
+    reason = models.TextField()
+    by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(reason=""), name="state_change_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} -> {self.to_state}: {self.reason}"
+
+
+class VenuePause(models.Model):
+    """One pause that a venue asked for; the latest `until` of a venue counts, for every process."""
+
+    venue = models.CharField(max_length=40)
+    until = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["venue", "-until"], name="venue_pause_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.venue} until {self.until:%Y-%m-%d %H:%M:%S}"
 
 
 class TickRun(models.Model):
@@ -108,3 +153,24 @@ class LastPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.price}"
+
+
+class SeriesQuality(models.Model):
+    """How far one series of a venue is trusted, as last judged; an empty symbol means all that its stream tells."""
+
+    venue = models.CharField(max_length=40)
+    symbol = models.CharField(max_length=30, blank=True)
+    timeframe = models.CharField(max_length=5, blank=True)
+    state = models.CharField(max_length=8, help_text="ok, suspect or refused.")
+    reason = models.CharField(max_length=200, blank=True)
+    dropped = models.PositiveBigIntegerField(default=0, help_text="Messages and rows that were not believed so far.")
+    suspect_until = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing is entered before, for what was dropped."
+    )
+    at = models.DateTimeField(help_text="When it was last judged.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["venue", "symbol", "timeframe"], name="one_series_quality")]
+
+    def __str__(self) -> str:
+        return f"{self.venue} {self.symbol or 'stream'} {self.timeframe}: {self.state}"

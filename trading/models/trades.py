@@ -45,6 +45,7 @@ class Trade(models.Model):
     quantity = Quantity(default=Decimal(0), help_text="Base that was bought or sold short.")
     remaining = Quantity(default=Decimal(0), help_text="Base still open.")
     entry_price = Quantity(default=Decimal(0), help_text="Mean fill price, quote per base.")
+    cost = Quantity(default=Decimal(0), help_text="Quote that the open quantity was entered for.")
     fees = Quantity(default=Decimal(0), help_text="Quote, all fills.")
     gross_pnl = Quantity(default=Decimal(0), help_text="Quote, realised, before fees.")
     equity_at_entry = Quantity(help_text="Quote.")
@@ -59,7 +60,13 @@ class Trade(models.Model):
     targets_hit = models.PositiveSmallIntegerField(default=0)
     best = models.FloatField(help_text="Best price since entry.")
     bars = models.PositiveIntegerField(default=0)
+    unprotected_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when no stop is sure to rest at the venue; null: one does."
+    )
     last_bar_at = models.DateTimeField(help_text="Open time of the newest bar that the position has seen.")
+    is_entering = models.BooleanField(
+        default=False, help_text="Quoted by limit orders, and one of them rests or another entry order may follow."
+    )
 
     class Meta:
         constraints = [

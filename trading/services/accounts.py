@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from trading.core.guards import Account
+from trading.core.ports import StopSupport
 from trading.core.sizing import Record
 from trading.models import (
     ACTIVE,
@@ -50,12 +53,19 @@ def mark(bot: Bot, trades: Iterable[Trade], context: Context) -> None:
     hot_sql.upsert("trading_lastprice", prices, key=["symbol"])
 
 
-def snapshot(bot: Bot, context: Context) -> Account:
-    """Return the account as it stands now, for guards and sizing."""
-    trades = list(Trade.objects.filter(status__in=ACTIVE))
+def snapshot(bot: Bot, context: Context, *, symbol: str, without: Trade | None = None) -> Account:
+    """Return the account as it stands now, for guards and sizing of an entry in `symbol`.
+
+    `without` leaves out a trade about to be sent.
+    """
+    # A position that has left counts on while a quote of it may still fill.
+    held = Trade.objects.filter(Q(status__in=ACTIVE) | Q(is_entering=True))
+    trades = [trade for trade in held if trade != without]
+    local = _local({symbol, *(trade.symbol for trade in trades)}, context)
+    unheld = [trade for trade in trades if trade.symbol in local]
     today = context.now.date()
     return Account(
-        now=context.now,
+        now=context.moment(),
         accepts_entries=bot.trading_state == TradingState.ACTIVE,
         equity=bot.equity,
         peak_equity=bot.peak_equity,
@@ -64,6 +74,9 @@ def snapshot(bot: Bot, context: Context) -> Account:
         open_symbols=frozenset(trade.symbol for trade in trades),
         open_risk=sum((_risk(trade, context) for trade in trades), Decimal(0)),
         open_notional=sum((_size(trade) * _price(trade, context) for trade in trades), Decimal(0)),
+        cluster_risk=_cluster_risk(symbol, trades, context),
+        local_symbols=local,
+        local_notional=sum((_size(trade) * _price(trade, context) for trade in unheld), Decimal(0)),
         last_loss_at=bot.last_loss_at,
         record=Record(
             losses_in_row=bot.losses_in_row,
@@ -85,15 +98,34 @@ def _returns(context: Context) -> list[float]:
 
 
 def _size(trade: Trade) -> Decimal:
-    return trade.remaining if trade.status == TradeStatus.OPEN else trade.planned_quantity
+    is_whole = trade.status == TradeStatus.OPEN and not trade.is_entering
+    return trade.remaining if is_whole else trade.planned_quantity
+
+
+def _local(symbols: set[str], context: Context) -> frozenset[str]:
+    """Return the symbols whose stops the venue cannot hold, where the operator has accepted such; else none."""
+    if not context.ports.accepts_local_stops:
+        return frozenset()
+    broker = context.ports.broker
+    return frozenset(symbol for symbol in symbols if broker.capabilities(symbol).stop is StopSupport.NONE)
 
 
 def _risk(trade: Trade, context: Context) -> Decimal:
     """Return what the trade still loses at its stop, fees of the exit included; a stop in profit risks nothing."""
     entry = trade.entry_price or trade.planned_entry
     stop = Decimal(str(trade.stop))
-    loss = trade.sign * (entry - stop) + context.markets[trade.symbol].fee_rate * (entry + stop)
+    market = context.markets.get(trade.symbol)  # none: it was delisted while the trade was open
+    loss = trade.sign * (entry - stop) + (market.fee_rate * (entry + stop) if market else Decimal(0))
     return max(Decimal(0), loss * _size(trade))
+
+
+def _cluster_risk(symbol: str, trades: Iterable[Trade], context: Context) -> Decimal:
+    """Return what open trades that move with the symbol still lose at their stops; it is asked where a limit is set."""
+    if context.params.max_cluster_risk >= 1.0:
+        return Decimal(0)
+    allies = context.allies.get(symbol)
+    counted = (trade for trade in trades if allies is None or trade.symbol in allies)
+    return sum((_risk(trade, context) for trade in counted), Decimal(0))
 
 
 def _price(trade: Trade, context: Context) -> Decimal:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import math
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
 from trading.core import timeframes
-from trading.core.ports import MarketDataUnavailable, UnknownSymbol
+from trading.core.candles import Candles
+from trading.core.ports import MarketDataUnavailable, OrderKind, StopSupport, UnknownSymbol
 from trading.core.position import Exit, ExitRules, Position, lots, on_bar, on_price
-from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, Trade, TradeStatus
-from trading.services import execution, lease, protection
+from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, OrderStatus, Trade, TradeStatus
+from trading.services import execution, lease, ledger, protection, quoting, shortfall
 from trading.services.context import Context
 
 logger = logging.getLogger(__name__)
@@ -29,8 +31,9 @@ def follow(trade: Trade, context: Context) -> None:
     except (MarketDataUnavailable, UnknownSymbol) as error:
         logger.warning("the bars of %s are not followed now: %s", trade.symbol, error)
     _follow_price(trade, context)
-    _finish(trade, context)
-    protection.ensure(trade, context)
+    finish(trade, context)
+    if protection.ensure(trade, context):
+        finish(trade, context)
 
 
 def rules_as_json(rules: ExitRules) -> dict[str, float | None]:
@@ -63,18 +66,29 @@ def _follow_bars(trade: Trade, context: Context) -> None:
     if due <= 0:
         return
     candles = context.ports.market_data.candles(trade.symbol, timeframe, now=context.now, limit=due)
+    first_quote = trade.orders.filter(role=OrderRole.ENTRY, kind=OrderKind.LIMIT).order_by("number").first()
     for index in range(len(candles)):
         opened_at = candles.opened_at(index)
         if not _is_open(trade) or opened_at <= trade.last_bar_at:
             continue
-        position, exits = on_bar(
-            position_of(trade),
-            rules_of(trade),
-            open=float(candles.open[index]),
-            high=float(candles.high[index]),
-            low=float(candles.low[index]),
-        )
+        position, exits = _after_bar(trade, first_quote, candles, index)
         _apply(trade, position, exits, opened_at, context)
+        if trade.last_bar_at < opened_at:
+            return  # its exits wait for another order, and later bars wait for them
+
+
+def _after_bar(trade: Trade, quote: Order | None, candles: Candles, index: int) -> tuple[Position, list[Exit]]:
+    """Return what a closed bar does to the position; of the bar in which a quote filled, only the loss is believed.
+
+    Whatever the bar reached in our favour may have been before the fill; the stop lies beyond the quote, so it was not.
+    """
+    open, high, low = float(candles.open[index]), float(candles.high[index]), float(candles.low[index])
+    if quote is not None and trade.opened_at is not None and candles.opened_at(index) < trade.opened_at:
+        if candles.closed_at(index) < trade.opened_at:
+            return position_of(trade), []
+        open = float(trade.planned_entry)
+        high, low = (open, min(open, low)) if trade.sign > 0 else (max(open, high), open)
+    return on_bar(position_of(trade), rules_of(trade), open=open, high=high, low=low)
 
 
 def _follow_price(trade: Trade, context: Context) -> None:
@@ -86,27 +100,77 @@ def _follow_price(trade: Trade, context: Context) -> None:
         _apply(trade, position, exits, trade.last_bar_at, context)
 
 
-def _finish(trade: Trade, context: Context) -> None:
+def finish(trade: Trade, context: Context) -> None:
     """Sell what is left where the state machine has left but an exit was refused or never arrived."""
-    if trade.status != TradeStatus.OPEN or trade.remaining_fraction > 0 or trade.remaining <= 0:
+    if trade.status != TradeStatus.OPEN or trade.remaining <= 0:
         return
-    if trade.orders.filter(role=OrderRole.EXIT, status__in=LIVE).exists() or not protection.lift(trade, context):
+    if _is_dust(trade, context):
+        if not trade.is_entering and not trade.orders.filter(status__in=LIVE).exists():
+            ledger.write_off(trade, now=context.moment())
+            trade.refresh_from_db()
+        return
+    if trade.remaining_fraction > 0 or trade.orders.filter(role=OrderRole.EXIT, status__in=LIVE).exists():
+        return
+    if _waits_for_entry(trade, context) or not protection.lift(trade, context):
         return
     trade.refresh_from_db()
     if trade.status != TradeStatus.OPEN or trade.remaining <= 0:
         return
-    last = trade.orders.filter(role=OrderRole.EXIT).order_by("-number").first()
-    reason = last.reason if last is not None and last.status in NEVER_FILLED else "rest"
+    quantity = context.markets[trade.symbol].quantity(shortfall.sellable(trade, context))
+    if quantity <= 0:
+        return
     with transaction.atomic():
         lease.check(context.lease)
-        order = execution.record(trade, role=OrderRole.EXIT, reason=reason, quantity=trade.remaining, now=context.now)
+        held = Trade.objects.filter(pk=trade.pk, status=TradeStatus.OPEN, remaining=trade.remaining)
+        if not held.update(remaining=trade.remaining):  # which also keeps everybody else off it until this is written
+            return
+        order = execution.record(
+            trade, role=OrderRole.EXIT, reason=_rest_reason(trade), quantity=quantity, now=context.moment()
+        )
     execution.drive(order, context)
+    if order.status == OrderStatus.REJECTED:
+        shortfall.report(order, context)
+        protection.adopt_earlier(trade, context)
     trade.refresh_from_db()
+
+
+def _waits_for_entry(trade: Trade, context: Context) -> bool:
+    """Cancel what still rests of the entry; while that is in doubt, an exit waits only under a stop at the venue."""
+    is_protected = trade.unprotected_at is None
+    if quoting.end(trade, "the position is being left", context) or not is_protected:
+        return False
+    return context.ports.broker.capabilities(trade.symbol).stop is not StopSupport.NONE
+
+
+def _rest_reason(trade: Trade) -> str:
+    """Return a reason that no other exit of the trade has, since each may have one order that lives or filled."""
+    tried = list(trade.orders.filter(role=OrderRole.EXIT).order_by("number"))
+    if not tried:
+        return trade.exit_reason or "rest"
+    if tried[-1].status in NEVER_FILLED:
+        return tried[-1].reason
+    taken = {order.reason for order in tried}
+    if trade.exit_reason and trade.exit_reason not in taken:
+        return trade.exit_reason  # a person, or a missing stop, has had the rest sold
+    return next(name for n in range(1, len(taken) + 2) if (name := "rest" if n == 1 else f"rest {n}") not in taken)
+
+
+def _is_dust(trade: Trade, context: Context) -> bool:
+    """Return whether the rest cannot be sold: less than a lot, or than the least a spot venue takes."""
+    market = context.markets[trade.symbol]
+    quantity = market.quantity(trade.remaining)
+    if quantity <= 0 or not context.ports.broker.capabilities(trade.symbol).pays_notional:
+        return quantity <= 0
+    ticker = context.tickers.get(trade.symbol)
+    return ticker is not None and quantity * Decimal(str(ticker.price)) < market.min_notional
 
 
 def _apply(trade: Trade, position: Position, exits: list[Exit], bar_at: datetime, context: Context) -> None:
     """Write the position's new state and the orders that fell due in one transaction, then send the orders."""
-    if exits and position.remaining <= 0.0 and not protection.lift(trade, context):
+    if exits and _waits_for_entry(trade, context):
+        return
+    needs_coins = position.remaining <= 0.0 or context.ports.broker.capabilities(trade.symbol).pays_notional
+    if exits and needs_coins and not protection.lift(trade, context):
         # The venue's stop has filled or may fill; what it did is settled before anything else is sold.
         trade.refresh_from_db()
         return
@@ -115,6 +179,8 @@ def _apply(trade: Trade, position: Position, exits: list[Exit], bar_at: datetime
         orders = _record(trade, position, exits, context) if _save(trade, position, bar_at) else []
     for order in orders:
         execution.drive(order, context)
+        if order.status == OrderStatus.REJECTED:
+            shortfall.report(order, context)
     trade.refresh_from_db()
 
 
@@ -122,6 +188,9 @@ def _save(trade: Trade, position: Position, bar_at: datetime) -> bool:
     """Write the position unless another process has moved it since this one read it; False: it has."""
     as_read = Trade.objects.filter(
         pk=trade.pk,
+        status=TradeStatus.OPEN,
+        # What the venue's stop has sold meanwhile is not there to be sold again.
+        remaining=trade.remaining,
         bars=trade.bars,
         targets_hit=trade.targets_hit,
         remaining_fraction=trade.remaining_fraction,
@@ -144,7 +213,9 @@ def _record(trade: Trade, position: Position, exits: list[Exit], context: Contex
     market, left, orders = context.markets[trade.symbol], trade.remaining, []
     for number, exit in enumerate(exits, 1):
         is_last = number == len(exits) and position.remaining <= 0.0
-        quantity = lots(exit=exit, first_quantity=trade.quantity, remaining=left, is_last=is_last, market=market)
+        wanted = lots(exit=exit, first_quantity=trade.quantity, remaining=left, is_last=is_last, market=market)
+        # Fees kept in coins leave a rest that is off the grid; what is too small to sell is written off later.
+        quantity = market.quantity(wanted)
         if quantity <= 0:
             continue
         left -= quantity
@@ -155,7 +226,7 @@ def _record(trade: Trade, position: Position, exits: list[Exit], context: Contex
                 reason=exit.reason.label,
                 quantity=quantity,
                 level=market.price(exit.price) if exit.reason.is_level else None,
-                now=context.now,
+                now=context.moment(),
             )
         )
     return orders

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from trading.models import LIVE, TradeStatus
+from trading.models import IN_DOUBT, LIVE, RESTING, UNDECIDED, SignalStatus, TradeStatus
 
 Value = str | float | datetime
 
@@ -40,8 +40,33 @@ def is_any_order_live() -> bool:
     return _exists("trading_order", LIVE)
 
 
+def is_any_order_expected_at_venue() -> bool:
+    return _exists("trading_order", (*RESTING, *IN_DOUBT))
+
+
 def is_any_trade_open() -> bool:
     return _exists("trading_trade", (TradeStatus.OPEN,))
+
+
+def is_any_trade_entering() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM trading_trade WHERE is_entering LIMIT 1")
+        return cursor.fetchone() is not None
+
+
+def is_any_signal_awaiting() -> bool:
+    return _is_any(f"trading_signal WHERE status = '{SignalStatus.AWAITING}'")
+
+
+def is_any_proposal_open() -> bool:
+    return _is_any(f"trading_proposal WHERE status IN ({', '.join(repr(str(status)) for status in UNDECIDED)})")
+
+
+def _is_any(where: str) -> bool:
+    """Return whether there is such a row; its values stand in the statement, so that a partial index serves it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {where} LIMIT 1")  # noqa: S608 - nothing from outside
+        return cursor.fetchone() is not None
 
 
 def _exists(table: str, statuses: Sequence[str]) -> bool:

@@ -1,10 +1,15 @@
-"""The parameters in force, and the only way to change them: a new revision."""
+"""The parameters in force, and the only way to change them: a new revision.
+
+People `propose`; `revise` is for what needs no comparison: the gate itself, a replay, a first start.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +17,39 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from trading import events
+from trading.core import caution
 from trading.core.params import SPECS, Params
-from trading.models import ParameterRevision
-from trading.services import hot_sql
+from trading.models import DraftStatus, Gate, ParameterDraft, ParameterRevision
+from trading.services import audit, backtesting, hot_sql
 
 SYSTEM = "julaba"
 
 
 class RevisionConflict(Exception):
     """Somebody else changed the parameters since they were read."""
+
+
+class NothingToRollBack(ValueError):
+    """A roll-back that cannot be made; the message says why."""
+
+
+class Outcome(StrEnum):
+    UNCHANGED = "unchanged"
+    ACTIVE = "active"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What became of a proposal: the revision in force now, and the draft that is being compared with it, if any.
+
+    `text` says it in one sentence.
+    """
+
+    outcome: Outcome
+    revision: ParameterRevision
+    draft: ParameterDraft | None
+    text: str
 
 
 def current(*, now: datetime) -> ParameterRevision:
@@ -51,6 +80,84 @@ def _params(values: str) -> Params:
     return Params.of({name: value for name, value in json.loads(values).items() if name in SPECS})
 
 
+def propose(
+    *,
+    values: Mapping[str, Any],
+    reason: str,
+    author: User | None,
+    expected_number: int,
+    now: datetime,
+    by: str = "",
+) -> Proposed:
+    """Ask for `values` (a part of the parameters) to be put in force; this is the way for people.
+
+    What only lowers the risk is in force at once. Everything else becomes a draft, which a worker compares with the
+    revision in force: not worse, it comes into force; else it waits for gate.overrule. `by` names who asks where there
+    is no account. Raises ParamsError for what is impossible, and RevisionConflict as `revise` does.
+    """
+    before = _expected(expected_number, now)
+    old, new, changes = _changed(before, values)
+    if not changes:
+        text = f"Nothing was changed: these are the values of revision {before.number}, which is in force."
+        return Proposed(outcome=Outcome.UNCHANGED, revision=before, draft=None, text=text)
+    name = _name(author, by)
+    if caution.is_safer(old, new):
+        revision = _append(
+            before.number, new.as_json(), changes, reason=reason, author=author, author_name=name, now=now,
+            gate=Gate.SAFER,
+        )  # fmt: skip
+        text = f"Revision {revision.number} is in force from the next tick on: it only lowers the risk."
+        return Proposed(outcome=Outcome.ACTIVE, revision=revision, draft=None, text=text)
+    with transaction.atomic():
+        run = backtesting.queue_comparison(active=before, params=new, author=author, by=name, now=now)
+        draft = ParameterDraft.objects.create(
+            base=before,
+            values=new.as_json(),
+            changes=changes,
+            reason=reason,
+            author=author,
+            author_name=name,
+            created_at=now,
+            run=run,
+        )
+        said = f"Draft {draft.pk} by {name} waits for its comparison with revision {before.number}: {_told(changes)}"
+        events.emit("draft", at=now, text=said, payload={"draft": draft.pk})
+        audit.record(
+            "parameters_proposed",
+            actor=name,
+            at=now,
+            about=f"draft {draft.pk}",
+            text=f"Proposed {_told(changes)}: {reason}",
+            details={"changes": changes, "base": before.number},
+        )
+    text = f"Draft {draft.pk} is being compared with revision {before.number}; it comes into force if it is not worse."
+    return Proposed(outcome=Outcome.WAITING, revision=before, draft=draft, text=text)
+
+
+def roll_back(
+    *, number: int, reason: str, author: User | None, expected_number: int, now: datetime, by: str = ""
+) -> ParameterRevision:
+    """Put the values of an earlier revision in force again, as a new revision, and return it.
+
+    It was in force before, so nothing is compared. Raises NothingToRollBack, and RevisionConflict as `revise` does.
+    """
+    earlier = ParameterRevision.objects.filter(number=number).first()
+    if earlier is None:
+        raise NothingToRollBack(f"there is no revision {number}: choose one of the history")
+    made = revise(
+        values=params_of(earlier).as_json(),
+        reason=f"Back to revision {number}: {reason}",
+        author=author,
+        expected_number=expected_number,
+        now=now,
+        gate=Gate.ROLLED_BACK,
+        by=by,
+    )
+    if made.number == expected_number:
+        raise NothingToRollBack(f"revision {number} has the values that are in force")
+    return made
+
+
 def revise(
     *,
     values: Mapping[str, Any],
@@ -58,24 +165,52 @@ def revise(
     author: User | None,
     expected_number: int,
     now: datetime,
+    gate: Gate = Gate.DIRECT,
+    by: str = "",
 ) -> ParameterRevision:
-    """Put `values` (a part of the parameters) in force as a new revision and return it.
+    """Put `values` (a part of the parameters) in force as a new revision and return it, without a comparison.
 
     Raises ParamsError for what is impossible and RevisionConflict when `expected_number` is no longer the
     newest revision. Values that change nothing leave the revision as it is.
     """
-    before = current(now=now)
-    if before.number != expected_number:
-        raise RevisionConflict(
-            f"revision {before.number} came after revision {expected_number}, which you started from; look at it and try again"
-        )
-    old = params_of(before).as_json()
-    new = Params.of({**old, **values}).as_json()
-    changes = [{"name": name, "old": old[name], "new": new[name]} for name in SPECS if old[name] != new[name]]
+    before = _expected(expected_number, now)
+    _, new, changes = _changed(before, values)
     if not changes:
         return before
-    name = author.get_username() if author else SYSTEM
-    return _append(before.number, new, changes, reason=reason, author=author, author_name=name, now=now)
+    name = _name(author, by)
+    return _append(
+        before.number, new.as_json(), changes, reason=reason, author=author, author_name=name, now=now, gate=gate
+    )
+
+
+def _expected(number: int, now: datetime) -> ParameterRevision:
+    before = current(now=now)
+    if before.number != number:
+        raise RevisionConflict(
+            f"revision {before.number} came after revision {number}, which you started from; look at it and try again"
+        )
+    return before
+
+
+def _changed(before: ParameterRevision, values: Mapping[str, Any]) -> tuple[Params, Params, list[dict[str, Any]]]:
+    """Return the parameters before and after, and what differs; raises ParamsError."""
+    params = params_of(before)
+    old = params.as_json()
+    made = Params.of({**old, **values})
+    new = made.as_json()
+    return (
+        params,
+        made,
+        [{"name": name, "old": old[name], "new": new[name]} for name in SPECS if old[name] != new[name]],
+    )
+
+
+def _name(author: User | None, by: str) -> str:
+    return author.get_username() if author else by or SYSTEM
+
+
+def _told(changes: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{c['name']} {c['old']} -> {c['new']}" for c in changes) or "defaults"
 
 
 def _append(
@@ -87,6 +222,7 @@ def _append(
     author: User | None,
     author_name: str,
     now: datetime,
+    gate: Gate = Gate.DIRECT,
 ) -> ParameterRevision:
     try:
         with transaction.atomic():
@@ -98,12 +234,34 @@ def _append(
                 author=author,
                 author_name=author_name,
                 created_at=now,
+                gate=gate,
             )
-            text = ", ".join(f"{c['name']} {c['old']} -> {c['new']}" for c in changes) or "defaults"
-            events.emit("parameters", at=now, text=f"Revision {revision.number} by {author_name}: {text}")
+            mark = "" if gate is Gate.DIRECT else f" ({gate.label})"
+            events.emit(
+                "parameters", at=now, text=f"Revision {revision.number} by {author_name}{mark}: {_told(changes)}"
+            )
+            _overtake(revision, now)
+            if author_name != SYSTEM:
+                audit.record(
+                    "parameters",
+                    actor=author_name,
+                    at=now,
+                    about=f"revision {revision.number}",
+                    text=f"Put in force{mark}: {_told(changes)}. {reason}",
+                    details={"changes": changes, "gate": gate},
+                )
     except IntegrityError:
         # The number is unique: somebody appended between our look and our write.
         if after == 0:
             return ParameterRevision.objects.get(number=1)
         raise RevisionConflict(f"revision {after + 1} was made meanwhile; look at it and try again") from None
     return revision
+
+
+def _overtake(revision: ParameterRevision, now: datetime) -> None:
+    """Drafts that were to follow an earlier revision were compared with what is no longer in force."""
+    ParameterDraft.objects.filter(status__in=(DraftStatus.WAITING, DraftStatus.HELD)).update(
+        status=DraftStatus.STALE,
+        settled_at=now,
+        finding=f"revision {revision.number} came first: propose it again",
+    )

@@ -1,17 +1,48 @@
-// Wires the overview: panels and chart to the socket, ages and badge to a clock of one second.
+// Wires every page: panels and charts to the socket, ages and badge to a clock of one second, the keyboard.
 
-import { equityChart } from "./chart.js";
 import { sync, tick } from "./clock.js";
+import { bindExplanations } from "./explain.js";
+import { refreshOn } from "./fragments.js";
 import { connect } from "./live.js";
+import { bindKeys } from "./keys.js";
+import { bindPalette } from "./palette.js";
 import { swap } from "./panels.js";
 
 sync(document.body.dataset.now);
-const chart = equityChart(document.getElementById("chart"), document.getElementById("chart-empty"));
-chart.show(JSON.parse(document.getElementById("equity").textContent));
 
+const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
+
+// The chart library is on those pages alone that draw something.
+let equity = null;
+if (document.getElementById("chart")) {
+  const { areaChart } = await import("./chart.js");
+  const container = document.getElementById("chart");
+  const curve = areaChart(container, document.getElementById("chart-empty"));
+  curve.show(parsed("equity"));
+  // A run's curve stands still; the account's grows.
+  if (!("still" in container.dataset)) equity = curve;
+  const falls = document.getElementById("drawdown-chart");
+  if (falls) areaChart(falls, document.getElementById("drawdown-empty"), "loss").show(parsed("drawdown"));
+}
+const trade = document.getElementById("trade-chart");
+if (trade) (await import("./trade.js")).tradeChart(trade, parsed("trade-data"));
+const curves = document.getElementById("curves");
+if (curves) (await import("./research.js")).curves(curves, document.getElementById("curves-legend"), parsed("curves-data"));
+const kind = document.getElementById("ask-kind");
+if (kind) (await import("./study_form.js")).bindStudyForm(kind);
+if (document.getElementById("market-setup")) (await import("./market.js")).marketChart(parsed("market-setup"));
+
+let joined = false;
 const live = connect((frame) => {
-  for (const [name, html] of Object.entries(frame.panels ?? {})) swap(name, html);
-  if (frame.equity) chart.show(frame.equity);
+  const panels = frame.panels ?? {};
+  for (const [name, html] of Object.entries(panels)) swap(name, html);
+  // The first snapshot is what the page shows already; a later one follows a gap, in which anything may have happened.
+  if (frame.type === "panels" || joined) {
+    refreshOn([...Object.keys(panels), ...(frame.kinds ?? [])]);
+    document.dispatchEvent(new Event("news"));
+  }
+  joined = true;
+  if (frame.equity && equity) equity.show(frame.equity);
   everySecond();
 });
 
@@ -25,10 +56,28 @@ function everySecond() {
 everySecond();
 setInterval(everySecond, 1000);
 
-const menu = document.querySelector("details.menu");
+const menus = document.querySelectorAll("details.menu");
 document.addEventListener("click", (event) => {
-  if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of menus) if (!menu.contains(event.target) && event.target.isConnected) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") menu.open = false;
+  if (event.key === "Escape") for (const menu of menus) menu.open = false;
 });
+
+// A choice filters at once; text waits for Enter or the button.
+for (const form of document.querySelectorAll("form.filters")) {
+  form.addEventListener("change", (event) => {
+    if (event.target.matches("select, input[type=date], input[type=checkbox]")) form.requestSubmit();
+  });
+  // Fields that say nothing do not lengthen the address.
+  form.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+}
+
+bindExplanations();
+const views = document.querySelector("details.views");
+if (views) (await import("./views.js")).bindViews(views);
+
+bindPalette();
+bindKeys();

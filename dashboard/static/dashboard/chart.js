@@ -1,11 +1,11 @@
-// The equity curve, in the colours of the theme.
+// Curves in the colours of the theme.
 
 const { createChart, CrosshairMode, LineStyle } = window.LightweightCharts;
 
 const DECIMALS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 
 // Resolves a token to the colour it has now; the chart draws on a canvas and knows no custom properties.
-function token(name) {
+export function token(name) {
   const probe = document.createElement("span");
   probe.style.color = `var(--${name})`;
   document.body.append(probe);
@@ -14,9 +14,9 @@ function token(name) {
   return colour;
 }
 
-const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
+export const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 
-export function equityChart(container, empty) {
+export function areaChart(container, empty, colour = "accent") {
   const chart = createChart(container, {
     autoSize: true,
     localization: { priceFormatter: (value) => value.toLocaleString("en-US", DECIMALS) },
@@ -30,7 +30,7 @@ export function equityChart(container, empty) {
   let drawn = "";
 
   function paint() {
-    const accent = token("accent");
+    const accent = token(colour);
     const line = token("line");
     chart.applyOptions({
       layout: {

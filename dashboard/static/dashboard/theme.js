@@ -24,24 +24,25 @@
   let theme = stored();
   apply(theme);
 
-  document.addEventListener("DOMContentLoaded", () => {
+  function label() {
     const button = document.getElementById("theme");
     if (!button) return;
-    const label = () => {
-      button.textContent = LABELS[theme];
-      button.title = `Theme: ${theme}`;
-    };
+    button.textContent = LABELS[theme];
+    button.title = `Theme: ${theme}`;
+  }
+
+  document.addEventListener("DOMContentLoaded", label);
+  // On the document: a click that comes before the page is complete counts as well.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#theme")) return;
+    theme = order[(order.indexOf(theme) + 1) % order.length];
+    try {
+      localStorage.setItem(KEY, theme);
+    } catch {
+      // Not stored: it holds until the page is left.
+    }
+    apply(theme);
     label();
-    button.addEventListener("click", () => {
-      theme = order[(order.indexOf(theme) + 1) % order.length];
-      try {
-        localStorage.setItem(KEY, theme);
-      } catch {
-        // Not stored: it holds until the page is left.
-      }
-      apply(theme);
-      label();
-    });
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(theme));
 })();

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             redis_command = startup.redis_command(settings.JULABA_DATA_DIR)
         else:
             startup.check_redis(settings.REDIS_URL)
+        startup.check_secrets()
         startup.check_strategies()
         startup.check_database()
 
@@ -57,8 +58,10 @@ class Command(BaseCommand):
             redis_command=redis_command,
             redis_socket=str(embedded.socket_path(settings.JULABA_DATA_DIR)),
             needs_past=settings.MARKET_DATA.endswith(".SimulatedMarket") and not has_past,
+            needs_stream=settings.EXCHANGE != "simulated",
             parent=parent,
             log=str(settings.JULABA_DATA_DIR / "logs" / "julaba.log"),
+            proxies=",".join(settings.TRUSTED_PROXIES),
         )
 
     def _introduce(self, origin: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from trading import events, wiring
 from trading.models import Bot, TickRun
-from trading.services import ledger, parameters, replaying
+from trading.services import lease, ledger, parameters, replaying
 
 DEMO = {
     "timeframe": "1m",
@@ -47,8 +48,11 @@ class Command(BaseCommand):
         start = now - timedelta(hours=hours)
         _use_demo_parameters(start)
         _, params = parameters.in_force(now=start)
-        ports = wiring.ports(params)
-        ledger.open_account(initial_balance=ports.initial_balance, now=start)
+        # The past has a clock of its own, and nobody who answers outside the tick.
+        ports = replace(wiring.ports(params), clock=None, advisers=wiring.demo_advisers())
+        ledger.open_account(
+            initial_balance=lambda: ports.initial_balance, mode=ports.broker.mode, venue=ports.venue, now=start
+        )
         Bot.objects.update(is_replaying=True)
         try:
             count = replaying.run(
@@ -56,6 +60,7 @@ class Command(BaseCommand):
             )
         finally:
             Bot.objects.update(is_replaying=False)
+            lease.release(replaying.OWNER)
         self.stdout.write(f"Replayed {hours} h of the simulated market in {count} ticks.")
 
 

@@ -1,0 +1,148 @@
+"""The description of the API in OpenAPI's words, made from the views themselves: what they ask, need and answer."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry
+from rest_framework.permissions import SAFE_METHODS
+
+from dashboard.listings.query import Filter
+from dashboard.models import Scope
+from dashboard.problems import PROBLEM
+
+ROOT = "/api/v1/"
+Described = dict[str, Any]
+TEXT: Described = {"type": "string"}
+PROBLEM_SCHEMA: Described = {
+    "type": "object",
+    "description": "RFC 9457. `field` and `cause` say what to correct.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        **dict.fromkeys(("type", "title", "detail", "field", "cause"), TEXT),
+        "status": {"type": "integer"},
+    },
+    "example": {
+        "type": "about:blank",
+        "title": "Nothing was changed",
+        "status": 422,
+        "detail": "is missing: say why, it is kept and shown",
+        "field": "reason",
+        "cause": "is missing: say why, it is kept and shown",
+    },
+}
+COMPONENTS: Described = {
+    "schemas": {"Problem": PROBLEM_SCHEMA},
+    "securitySchemes": {
+        "token": {"type": "http", "scheme": "bearer", "description": "A token of the page Security."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "The browser's session; what changes something needs the header X-CSRFToken too.",
+        },
+    },
+}
+REFUSALS = {
+    "400": "The request cannot be read.",
+    "401": "Nobody is logged in, or the token is unknown, revoked or over.",
+    "403": "The account or the token may not do this, or a fresh proof is missing.",
+    "404": "There is nothing at this address.",
+    "409": "It cannot be done now.",
+    "413": "The body is too large.",
+    "422": "A field is wrong: the problem names it.",
+    "429": "The token has asked too often: Retry-After says when to ask again.",
+}
+
+
+class Describe(AutoSchema):
+    """Describes a view of ours without serializers: those would say once more what the views say already."""
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> Described | None:
+        if not path.startswith(ROOT):
+            return None
+        view: Any = self.view
+        is_read = method.upper() in SAFE_METHODS
+        told: Described = {
+            "operationId": _name(path, method),
+            "summary": f"{method.upper()} {path.removeprefix(ROOT)}",
+            "description": _said(view, is_read=is_read),
+            "tags": [path.removeprefix(ROOT).split("/")[0]],
+            "parameters": [*_of_path(path), *(_of_list(view) if method.upper() == "GET" else ())],
+            "security": [{"token": []}, {"session": []}],
+            "responses": _answers(is_read=is_read),
+        }
+        if not is_read:
+            told["parameters"].append(_header("Idempotency-Key", "The same key again gets the same answer for 24 h."))
+            body: Described = {"schema": {"type": "object", "additionalProperties": True}}
+            if view.asks:
+                body["example"] = view.asks
+            told["requestBody"] = {"content": {"application/json": body}}
+        return told
+
+
+def _name(path: str, method: str) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "_", path.removeprefix(ROOT)).strip("_")
+    return f"{method.lower()}_{words}"
+
+
+def _said(view: Any, *, is_read: bool) -> str:
+    needed = view.reads if is_read else view.needs
+    scope = Scope.READ if is_read else view.scope
+    more = f" It needs the permission `{needed}`." if needed else ""
+    return f"{inspect.getdoc(type(view)) or ''}\n\nA token must have the scope `{scope}`.{more}".strip()
+
+
+def _answers(*, is_read: bool) -> Described:
+    good = {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    left_out = {"409", "413"} if is_read else set()
+    refusals = {
+        status: {"description": text, "content": problem} for status, text in REFUSALS.items() if status not in left_out
+    }
+    if is_read:
+        refusals["304"] = {"description": "Nothing has changed since the answer whose ETag was sent."}
+    more = {"201": good, "202": good, "204": {"description": "Done, and nothing to tell."}}
+    return {"200": good, **({} if is_read else more), **refusals, "503": {"description": "Not now."}}
+
+
+def _of_path(path: str) -> list[Described]:
+    names = re.findall(r"{(\w+)}", path)
+    kinds = {key: {"type": "integer", "minimum": 1} for key in ("pk", "id")}
+    return [{"name": name, "in": "path", "required": True, "schema": kinds.get(name, TEXT)} for name in names]
+
+
+def _of_list(view: Any) -> list[Described]:
+    listing = getattr(view, "listing", None)
+    if listing is None:
+        return []
+    sorts = [name for sort in listing.sorts for name in (sort, f"-{sort}")]
+    paging = (
+        _query("sort", "A minus before it turns it round.", {"type": "string", "enum": sorts}),
+        _query("limit", "Rows of one answer.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
+        _query("cursor", "`next` of the answer before.", TEXT),
+        _query("format", "csv: all rows as a file.", {"type": "string", "enum": ["json", "csv"]}),
+    )
+    return [*(_of_filter(filter) for filter in listing.filters), *paging]
+
+
+def _of_filter(filter: Filter) -> Described:
+    kind: Described = {"type": "string"}
+    if filter.choices:
+        kind["enum"] = [value for value, _ in filter.choices]
+    if filter.kind == "date":
+        kind["example"] = "2026-03-01T12:00:00Z"
+    return _query(filter.name, filter.label, kind)
+
+
+def _query(name: str, text: str, schema: Described) -> Described:
+    return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+
+
+def _header(name: str, text: str) -> Described:
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": TEXT}

@@ -1,0 +1,202 @@
+"""Trades and orders as lists and as JSON."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db.models import Q
+
+from dashboard import told
+from dashboard.listings import query
+from dashboard.listings.query import Listing, Sort
+from dashboard.told import Json
+from trading import selectors
+from trading.models import ACTIVE, LIVE, Fill, Order, OrderEvent, OrderRole, OrderStatus, SideChoice, Trade, TradeStatus
+
+# core.position.ExitReason by name, and what else ends a trade; importing it here would bring numba into the web process.
+EXITS = (
+    ("stop", "stop"),
+    ("break_even", "break-even"),
+    ("trailing", "trailing stop"),
+    ("target_1", "target 1"),
+    ("target_2", "target 2"),
+    ("target_3", "target 3"),
+    ("time", "time stop"),
+    ("unprotected", "sold without a stop"),
+    ("dust", "rest too small"),
+    ("rest", "rest"),
+)
+SYMBOL = query.text("symbol", "Symbol", "symbol__istartswith")
+SIDE = query.choice("side", "Side", "side", SideChoice.choices)
+
+
+def r_of(trade: Trade) -> float | None:
+    """Return the result in units of the first risk; None where there was none."""
+    risk = abs(trade.entry_price - Decimal(str(trade.first_stop))) * trade.quantity
+    return float(trade.pnl / risk) if risk > 0 else None
+
+
+def best_r(trade: Trade) -> float | None:
+    """Return how far the price went in favour, in units of the first risk."""
+    risk = abs(float(trade.entry_price) - trade.first_stop)
+    return trade.sign * (trade.best - float(trade.entry_price)) / risk if risk > 0 and trade.quantity > 0 else None
+
+
+def exit_price(trade: Trade) -> Decimal | None:
+    """Return the mean price of what has left, in quote; None while all of it is there."""
+    left = trade.quantity - trade.remaining
+    return trade.entry_price + trade.sign * trade.gross_pnl / left if left > 0 else None
+
+
+def slippage(trade: Trade) -> float | None:
+    """Return how much worse than its plan the entry was filled, a fraction of the price; negative: better."""
+    if trade.quantity <= 0 or trade.planned_entry <= 0:
+        return None
+    return trade.sign * float(trade.entry_price / trade.planned_entry - 1)
+
+
+def as_json(trade: Trade) -> dict[str, Json]:
+    return told.fields(
+        id=trade.pk,
+        signal=trade.signal_id,
+        revision=trade.revision_id,
+        mode=trade.mode,
+        symbol=trade.symbol,
+        side=trade.side,
+        status=trade.status,
+        is_open=trade.status in ACTIVE,
+        strategy=trade.signal.strategy,
+        regime=trade.signal.regime,
+        timeframe=trade.signal.timeframe,
+        created_at=trade.created_at,
+        opened_at=trade.opened_at,
+        closed_at=trade.closed_at,
+        exit_reason=trade.exit_reason,
+        planned_quantity=trade.planned_quantity,
+        planned_entry=trade.planned_entry,
+        quantity=trade.quantity,
+        remaining=trade.remaining,
+        entry_price=trade.entry_price if trade.quantity > 0 else None,
+        exit_price=_rounded(exit_price(trade)),
+        first_stop=_level(trade.first_stop),
+        stop=_level(trade.stop),
+        targets=[_level(trade.rules.get(f"target_{number}")) for number in (1, 2, 3)],
+        targets_hit=trade.targets_hit,
+        gross_pnl=trade.gross_pnl,
+        fees=trade.fees,
+        pnl=trade.pnl,
+        r=r_of(trade),
+        best_r=best_r(trade),
+        entry_slippage_fraction=slippage(trade),
+        equity_at_entry=trade.equity_at_entry,
+        risk_fraction=trade.risk_fraction,
+        bars=trade.bars,
+        tags=[tag.name for tag in trade.tags.all()],
+    )
+
+
+def order_as_json(order: Order) -> dict[str, Json]:
+    return told.fields(
+        id=order.pk,
+        trade=order.trade_id,
+        symbol=order.trade.symbol,
+        number=order.number,
+        role=order.role,
+        reason=order.reason,
+        kind=order.kind,
+        side=order.side,
+        quantity=order.quantity,
+        filled=order.filled,
+        price=order.price,
+        trigger=order.trigger,
+        level=order.level,
+        status=order.status,
+        client_id=order.client_id,
+        venue_order_id=order.venue_order_id,
+        created_at=order.created_at,
+        permit_at=order.permit_at,
+        note=order.note,
+        steps=[_step_as_json(step) for step in order.events.all()],
+        fills=[fill_as_json(fill) for fill in order.fills.all()],
+    )
+
+
+def fill_as_json(fill: Fill) -> dict[str, Json]:
+    return told.fields(
+        id=fill.venue_fill_id,
+        quantity=fill.quantity,
+        price=fill.price,
+        fee=fill.fee,
+        base_fee=fill.base_fee,
+        at=fill.at,
+    )
+
+
+def _step_as_json(step: OrderEvent) -> dict[str, Json]:
+    return told.fields(seq=step.seq, from_status=step.from_status, to_status=step.to_status, at=step.at, note=step.note)
+
+
+def _level(price: float | None) -> Decimal | None:
+    return Decimal(str(price)) if price is not None else None
+
+
+def _rounded(price: Decimal | None) -> Decimal | None:
+    return round(price, 12) if price is not None else None
+
+
+TRADES = Listing(
+    name="trades",
+    rows=selectors.trades,
+    filters=(
+        SYMBOL,
+        SIDE,
+        query.conditions(
+            "status",
+            "Status",
+            [
+                ("open", "open", Q(status__in=ACTIVE)),
+                ("closed", "closed", Q(status=TradeStatus.CLOSED)),
+                ("canceled", "canceled", Q(status=TradeStatus.CANCELED)),
+            ],
+        ),
+        query.choice("reason", "Left by", "exit_reason", EXITS),
+        query.conditions(
+            "result",
+            "Result",
+            [
+                ("won", "won", Q(status=TradeStatus.CLOSED, net__gt=0)),
+                ("lost", "lost", Q(status=TradeStatus.CLOSED, net__lte=0)),
+            ],
+        ),
+        query.text("tag", "Tag", "tags__name"),
+        query.since("created_at"),
+        query.until("created_at"),
+    ),
+    sorts={
+        "id": Sort(column="pk"),
+        "created": Sort(column="created_at"),
+        "closed": Sort(column="closed_at", is_nullable=True),
+        "symbol": Sort(column="symbol"),
+        "pnl": Sort(column="net"),
+        "r": Sort(column="r", is_nullable=True),
+        "fees": Sort(column="fees"),
+    },
+    told=as_json,
+)
+
+ORDERS = Listing(
+    name="orders",
+    rows=selectors.orders,
+    filters=(
+        query.text("symbol", "Symbol", "trade__symbol__istartswith"),
+        query.choice("role", "Role", "role", OrderRole.choices),
+        query.choice("status", "Status", "status", OrderStatus.choices),
+        query.conditions(
+            "live", "Live", [("true", "live", Q(status__in=LIVE)), ("false", "final", ~Q(status__in=LIVE))]
+        ),
+        query.since("created_at"),
+        query.until("created_at"),
+    ),
+    sorts={"id": Sort(column="pk"), "created": Sort(column="created_at")},
+    told=order_as_json,
+)

@@ -1,0 +1,111 @@
+"""Trades as a table, and one trade with everything that became of it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from dashboard import cells, formats, frame, trade_sheet
+from dashboard.listings import TRADES
+from dashboard.listings import trades as listing
+from dashboard.table import Cell, Column
+from dashboard.views.lists import ListPage
+from dashboard.views.notes import PERMISSION
+from trading import selectors
+from trading.models import Trade, TradeStatus
+
+
+def _pair(row: Trade) -> Cell:
+    tag = "" if row.status == TradeStatus.CLOSED else row.get_status_display()
+    return cells.symbol(row.symbol, tag=tag)
+
+
+def _tags(row: Trade) -> Cell:
+    names = [tag.name for tag in row.tags.all()]
+    return Cell(text=", ".join(names)) if names else cells.NONE
+
+
+def _pnl(row: Trade) -> Cell:
+    return Cell.signed(formats.signed_money(row.pnl), hint=f"after fees of {formats.money(row.fees)}")
+
+
+def _r(row: Trade) -> Cell:
+    r = listing.r_of(row)
+    return Cell.signed(formats.multiple(r) if r is not None else None)
+
+
+def _held(row: Trade) -> Cell:
+    if not row.opened_at or not row.closed_at:
+        return cells.NONE
+    return Cell(text=formats.span(row.closed_at - row.opened_at))
+
+
+def _exit(row: Trade) -> Cell:
+    price = listing.exit_price(row)
+    return Cell(text=formats.price(price)) if price is not None else cells.NONE
+
+
+def _left_by(row: Trade) -> Cell:
+    return Cell(text=dict(listing.EXITS).get(row.exit_reason, formats.words(row.exit_reason)) or formats.NOTHING)
+
+
+PAGE = ListPage(
+    title="Trades",
+    place="trades",
+    listing=TRADES,
+    caption="Trades, newest first",
+    empty="Trades will stand here from the moment a setup is taken. Until then the signals say what refused each one.",
+    href=lambda row: reverse("trade", args=[row.pk]),
+    refresh="open closed",
+    explains="closed",
+    columns=(
+        Column(label="Pair", css="pair", sort="symbol", cell=_pair),
+        Column(label="Side", cell=lambda row: cells.side(row.side)),
+        Column(label="PnL", css="num", sort="pnl", cell=_pnl, hint="Realised, after fees, in quote"),
+        Column(label="R", css="num", sort="r", cell=_r, hint="Result in units of the first risk"),
+        Column(label="Size", css="num minor", cell=lambda row: Cell(text=formats.quantity(row.quantity))),
+        Column(label="Entry", css="num minor", cell=lambda row: Cell(text=formats.price(row.entry_price))),
+        Column(label="Exit", css="num minor", cell=_exit, hint="Mean of all exits"),
+        Column(label="Left by", cell=_left_by),
+        Column(label="Fees", css="num minor", sort="fees", cell=lambda row: Cell(text=formats.money(row.fees))),
+        Column(
+            label="Slippage",
+            css="num minor",
+            cell=lambda row: cells.ratio(listing.slippage(row)),
+            hint="How much worse than planned the entry was filled, in hundredths of a percent",
+        ),
+        Column(label="Held", css="num minor", cell=_held),
+        Column(label="Tags", css="minor", cell=_tags),
+        Column(
+            label="Opened", css="num", sort="created", cell=lambda row: cells.moment(row.opened_at or row.created_at)
+        ),
+        Column(label="Closed", css="num", sort="closed", cell=lambda row: cells.moment(row.closed_at)),
+    ),
+)
+
+
+@never_cache
+@require_safe
+def trades(request: HttpRequest) -> HttpResponse:
+    return PAGE.response(request)
+
+
+@never_cache
+@require_safe
+def trade(request: HttpRequest, pk: int) -> HttpResponse:
+    found = selectors.trade(pk)
+    if found is None:
+        raise Http404("there is no such trade")
+    now = timezone.now()
+    sheet = trade_sheet.sheet(found, now=now)
+    return frame.page(
+        request,
+        "dashboard/trade.html",
+        place="trades",
+        now=now,
+        sheet=sheet,
+        may_note=request.user.has_perm(PERMISSION),
+    )

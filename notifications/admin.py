@@ -1,0 +1,107 @@
+"""The admin: who is allowed, how they hear of what, thresholds of alerts; what was sent and received is read only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from notifications.kinds import CHOICES, CONDITIONS, FACTS, KINDS
+from notifications.models import Alert, AlertRule, Confirmation, Contact, Delivery, Preference, Update
+from trading.admin_readonly import ReadOnly
+
+
+class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]
+    kind = forms.ChoiceField(choices=CHOICES)
+
+    class Meta:
+        model = Preference
+        fields = ("kind", "voice")
+
+
+class PreferenceInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Preference
+    form = PreferenceForm
+    extra = 0
+
+
+@admin.register(Contact)
+class ContactAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("user", "telegram_user_id", "chat_id", "receives")
+    list_select_related = ("user",)
+    inlines = (PreferenceInline,)
+
+
+class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    kind = forms.ChoiceField(choices=[(name, KINDS[name].text) for name in (*CONDITIONS, *FACTS)])
+
+    class Meta:
+        model = AlertRule
+        fields = ("kind", "is_on", "threshold")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = dict(super().clean() or {})
+        chosen = KINDS.get(str(cleaned.get("kind")))
+        value = cleaned.get("threshold")
+        if chosen is not None and value is not None:
+            if chosen.threshold is None:
+                self.add_error("threshold", "This alert is of a fact and has no threshold: leave it empty.")
+            elif not 0 < value < float("inf"):
+                self.add_error("threshold", "Give a positive number.")
+        return cleaned
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = AlertRuleForm
+    list_display = ("about", "is_on", "threshold", "default", "unit")
+
+    @admin.display(description="alert", ordering="kind")
+    def about(self, rule: AlertRule) -> str:
+        return KINDS[rule.kind].text if rule.kind in KINDS else rule.kind
+
+    @admin.display
+    def default(self, rule: AlertRule) -> str:
+        known = KINDS.get(rule.kind)
+        return "" if known is None or known.threshold is None else f"{known.threshold:g}"
+
+    @admin.display
+    def unit(self, rule: AlertRule) -> str:
+        return KINDS[rule.kind].unit if rule.kind in KINDS else ""
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnly):
+    list_display = ("raised_at", "severity", "kind", "text", "cleared_at", "acknowledged_at", "acknowledged_by")
+    list_filter = ("severity", "kind", ("cleared_at", admin.EmptyFieldListFilter))
+    ordering = ("-raised_at", "-pk")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly):
+    list_display = ("created_at", "channel", "kind", "severity", "status", "attempts", "sent_at", "error")
+    list_filter = ("status", "severity", "kind")
+    exclude = ("buttons",)  # they hold the tokens of confirmations
+    ordering = ("-pk",)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return not lookup.startswith("buttons") and super().lookup_allowed(lookup, value, request)
+
+
+@admin.register(Update)
+class UpdateAdmin(ReadOnly):
+    list_display = ("received_at", "sender_id", "chat_id", "is_press", "text", "outcome")
+    list_filter = ("is_press",)
+    ordering = ("-received_at",)
+    exclude = ("press_id",)
+
+
+@admin.register(Confirmation)
+class ConfirmationAdmin(ReadOnly):
+    list_display = ("created_at", "contact", "action", "arguments", "decided_at", "outcome")
+    list_filter = ("action",)
+    list_select_related = ("contact__user",)
+    list_display_links = None  # its address would be the token
+    ordering = ("-created_at",)

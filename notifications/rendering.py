@@ -1,0 +1,108 @@
+"""From lines to Telegram's HTML: everything is escaped here, marked PAPER or LIVE, and cut to what one message holds."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.conf import settings
+
+LONGEST = 4096
+"""UTF-16 units that one message may have; markup is counted too, to be on the safe side."""
+_LONGEST_LINE = 900
+_TAG = re.compile(r"</?(?:b|pre)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of words; `is_mono` keeps columns in place."""
+
+    text: str
+    is_mono: bool = False
+
+
+def mode() -> str:
+    """Return PAPER or LIVE, with which every message begins."""
+    return str(settings.TRADING_MODE).upper()
+
+
+def text(*lines: str) -> list[Line]:
+    return [Line(line) for line in lines]
+
+
+def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> list[Line]:
+    """Return rows as columns; numbers stand to the right."""
+    body = [[_one_line(cell) for cell in row] for row in rows]
+    every = [list(head), *body] if head else body
+    if not every:
+        return []
+    widths = [max(len(row[n]) for row in every) for n in range(len(every[0]))]
+    right = [all(_is_number(row[n]) for row in body) for n in range(len(widths))]
+    return [Line("  ".join(_pad(row, widths, right)).rstrip(), is_mono=True) for row in every]
+
+
+def pages(title: str, lines: Sequence[Line]) -> list[str]:
+    """Return as many messages as the lines need, each with its heading."""
+    whole = "\n".join((_heading(title), *_blocks(lines)))
+    if _units(whole) <= LONGEST:
+        return [whole]
+    room = LONGEST - _units(_heading(title)) - 20
+    return ["\n".join((_heading(title), *_blocks(part))) for part in _parts(lines, room)]
+
+
+def plain(markup: str) -> str:
+    """Return the words of a message without its markup."""
+    return html.unescape(_TAG.sub("", markup))
+
+
+def _heading(title: str) -> str:
+    return f"{mode()} · <b>{_escape(title[:200])}</b>"
+
+
+def _blocks(lines: Sequence[Line]) -> list[str]:
+    made = []
+    for is_mono, group in groupby(lines, key=lambda line: line.is_mono):
+        words = "\n".join(_escape(line.text) for line in group)
+        made.append(f"<pre>{words}</pre>" if is_mono else words)
+    return made
+
+
+def _parts(lines: Sequence[Line], room: int) -> list[list[Line]]:
+    parts: list[list[Line]] = [[]]
+    used = 0
+    for line in lines:
+        # A line may open a block of its own, and its line end counts.
+        cost = _units(_escape(line.text)) + 13
+        if parts[-1] and used + cost > room:
+            parts.append([])
+            used = 0
+        parts[-1].append(line)
+        used += cost
+    return parts
+
+
+def _escape(words: str) -> str:
+    cut = words if len(words) <= _LONGEST_LINE else f"{words[:_LONGEST_LINE]}…"
+    return html.escape(cut, quote=False)
+
+
+def _units(words: str) -> int:
+    return len(words.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell[0] in "+-0123456789"
+
+
+def _pad(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> list[str]:
+    return [
+        cell.rjust(width) if is_right else cell.ljust(width)
+        for cell, width, is_right in zip(row, widths, right, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What the system must survive, proved against a venue that fails on purpose."""

@@ -1,0 +1,84 @@
+"""Processes that trade until they die at a crash point: `python -m tests.faults.crashing PATH NAME:N [PATH NAME:N ...]`.
+
+What they need is imported once; each of them is a fork that opens its database by itself. Prints their exit codes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import django
+
+QUIET = (100.0, 100.5, 99.5, 100.0)
+UP = (100.0, 104.0, 99.9, 100.0)
+"""Reaches the first target and not the second."""
+CRASH = (100.0, 100.2, 90.0, 91.0)
+SECONDS = (0, 4, 6)
+"""After each close: a tick, the first one of an heir, and the tick that follows it."""
+
+
+def moments() -> list[datetime]:
+    """Return when ticks happen: entry and stop, first target and new stop, the rest, and a quiet bar."""
+    from tests.engine import close_of
+
+    return [close_of(row) + timedelta(seconds=seconds) for row in range(-1, 3) for seconds in SECONDS]
+
+
+def trade(path: str) -> Iterator[tuple[datetime, str]]:
+    """Tick at every moment and yield how each tick ended, with the database at hand."""
+    from tests.engine import enter_at, ports_over, run_tick, series
+    from tests.race.test_one_bar import FILE_OPTIONS
+    from trading.services import lease, scratch
+
+    ports = ports_over(series([UP, CRASH, QUIET, QUIET]), enter_at(-1))
+    with scratch.attached(path, FILE_OPTIONS):
+        for moment in moments():
+            yield moment, run_tick(ports, moment, owner=lease.process_name())
+
+
+def warm_up() -> None:
+    """Load, before the forks that all need it, what is compiled at its first use; no database is opened."""
+    import tests.race.test_one_bar  # noqa: F401
+    from tests.engine import SYMBOL, enter_at, ports_over, series
+    from trading.core import decision
+    from trading.core.params import Params
+    from trading.core.position import exit_rules, on_bar, open_position
+    from trading.core.types import Side
+
+    candles, params = series([UP]), Params.of({})
+    ports = ports_over(candles, enter_at(0))
+    market = ports.market_data.markets()[SYMBOL]
+    decision.find_setup(candles, strategies=ports.strategies, params=params, market=market)
+    rules = exit_rules(side=Side.LONG, entry=100.0, stop=98.0, params=params, market=market)
+    on_bar(open_position(side=Side.LONG, entry=100.0, stop=98.0), rules, open=100.0, high=104.0, low=99.9)
+
+
+def die(path: str, point: str) -> int:
+    """Trade in a fork that dies at the point, and return its process number."""
+    child = os.fork()
+    if child:
+        return child
+    os.environ["JULABA_CRASH_POINT"] = point
+    code = 1
+    try:
+        list(trade(path))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def main(*pairs: str) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    warm_up()
+    children = {point: die(path, point) for path, point in zip(pairs[::2], pairs[1::2], strict=True)}
+    codes = {point: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for point, child in children.items()}
+    sys.stdout.write(json.dumps(codes))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

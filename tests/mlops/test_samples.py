@@ -1,0 +1,177 @@
+"""Samples: what a backtest traded, every setup alone, trades and followed refusals; doing it again changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlops import dataset, features, samples
+from mlops.models import Sample, SampleSource, ShadowOutcome, ShadowState
+from tests import factories
+from tests.mlops.learned import BAR, NOW, VENUE, planted, stored, walk
+from trading.adapters.stored_market import StoredMarket
+from trading.core.analysis import analyse
+from trading.core.candles import Candles
+from trading.core.params import Params
+from trading.core.strategies import BandReversion, TrendCross
+from trading.core.types import Side
+from trading.models import Advice, Signal
+from trading.research.performance import Stretch
+
+STRATEGIES = (TrendCross(), BandReversion())
+PARAMS = Params.of({"pairs": ["BTC/USDT"], "timeframe": "15m", "slippage": 0.0005, "time_stop": 0})
+
+
+WALK = walk(11, 2_500)
+
+
+def found(candles: Candles = WALK, params: Params = PARAMS) -> samples.Found:
+    series = {"BTC/USDT": candles}
+    markets = StoredMarket(series, fee_rate=Decimal("0.001")).markets()
+    [made] = samples.every_setup(series, markets, params, STRATEGIES)
+    return made
+
+
+def traded(candles: Candles = WALK, params: Params = PARAMS) -> samples.Found:
+    series = {"BTC/USDT": candles}
+    markets = StoredMarket(series, fee_rate=Decimal("0.001")).markets()
+    last = candles.closed_at(len(candles) - 1)
+    stretch = Stretch(params=params, series=series, first=candles.closed_at(0), last=last)
+    [made] = samples.traded_setups(stretch, markets, STRATEGIES, Decimal(10_000))
+    return made
+
+
+@pytest.mark.parametrize("time_stop", [0, 12])
+def test_a_setup_followed_alone_makes_what_the_backtests_trade_made(time_stop: int) -> None:
+    params = Params.of({**PARAMS.as_json(), "time_stop": time_stop})
+    alone, taken = found(params=params), traded(params=params)
+
+    place = {int(bar): number for number, bar in enumerate(alone.bar)}
+    own = [place[int(bar)] for bar in taken.bar]
+
+    assert 5 < len(taken.bar) < len(alone.bar)
+    # Lots are whole, so the parts that leave at targets differ from their fractions a little.
+    np.testing.assert_allclose(alone.r[own], taken.r, atol=1e-5)
+    np.testing.assert_array_equal(alone.won[own], taken.won)
+    np.testing.assert_array_equal(alone.side[own], taken.side)
+    np.testing.assert_array_equal(alone.passed[own], True)
+    assert np.abs(alone.ended[own] - taken.ended).max() <= 1
+    np.testing.assert_array_equal(alone.x[own], taken.x)
+
+
+def test_features_are_those_that_are_served_at_the_setups_bar() -> None:
+    made = found(WALK.slice(0, 1_200))
+
+    for number, bar in enumerate(made.bar):
+        seen = made.candles.slice(0, int(bar) + 1)
+        served = features.last(seen, analyse(seen, PARAMS), side=Side.of(int(made.side[number])), params=PARAMS)
+        np.testing.assert_array_equal(served, made.x[number])
+
+
+def test_what_has_not_ended_is_no_sample() -> None:
+    made = found()
+
+    shorter = found(WALK.slice(0, int(made.ended.max())))
+
+    assert (made.ended > made.bar).all()
+    assert set(shorter.bar) == set(made.bar[made.ended < made.ended.max()])
+
+
+@pytest.mark.django_db
+def test_storing_again_changes_nothing_and_another_strategy_forgets_what_is_no_setup_any_more() -> None:
+    made = found()
+
+    assert samples.store(made, venue=VENUE, now=NOW) == len(made.bar)
+    before = list(Sample.objects.order_by("bar_at").values_list("pk", "bar_at", "won", "r", "features"))
+    samples.store(made, venue=VENUE, now=NOW + BAR)
+    assert list(Sample.objects.order_by("bar_at").values_list("pk", "bar_at", "won", "r", "features")) == before
+
+    fewer = found(params=Params.of({**PARAMS.as_json(), "reversion_entries": False}))
+    samples.store(fewer, venue=VENUE, now=NOW + 2 * BAR)
+    assert Sample.objects.count() == len(fewer.bar) < len(made.bar)
+    row = Sample.objects.order_by("bar_at")[0]
+    assert (row.source, row.weight, row.mode, row.schema_hash) == ("backtest", 0.3, "", features.schema_hash())
+
+
+@pytest.mark.django_db
+def test_the_table_comes_back_as_it_went_in() -> None:
+    made = found()
+    samples.store(made, venue=VENUE, now=NOW)
+
+    data = dataset.load(venues={VENUE}, timeframe="15m", mode="paper")
+
+    np.testing.assert_array_equal(data.x, made.x.astype(np.float32))
+    np.testing.assert_array_equal(data.won, made.won)
+    np.testing.assert_array_equal(data.began, made.candles.opened[made.bar])
+    assert data.weight.mean() == pytest.approx(1.0)
+    assert data.sources == {"backtest": len(made.bar), "shadow": 0, "live": 0}
+    assert data.hash() == dataset.load(venues={VENUE}, timeframe="15m", mode="live").hash()
+
+
+@pytest.mark.django_db
+def test_the_most_real_sample_of_a_bar_counts_and_other_money_other_markets_and_other_features_do_not() -> None:
+    data = planted(5, edge=0.0)
+    stored(data)
+    stored(data, source=SampleSource.SHADOW, mode="paper", won=True)
+    stored(data, source=SampleSource.LIVE, mode="live", won=False)
+    stored(data, source=SampleSource.LIVE, mode="paper", venue="binance")
+    stored(data, source=SampleSource.LIVE, mode="paper", venue="other", schema_hash="old")
+
+    paper = dataset.load(venues={VENUE, "other"}, timeframe="15m", mode="paper")
+    live = dataset.load(venues={VENUE}, timeframe="15m", mode="live")
+
+    assert paper.sources == {"backtest": 0, "shadow": 5, "live": 0}
+    assert paper.won.all()
+    assert live.sources == {"backtest": 0, "shadow": 0, "live": 5}
+    assert len(dataset.load(venues={VENUE}, timeframe="1h", mode="paper")) == 0
+
+
+def advised(signal: Signal, row: Any, **columns: Any) -> Advice:
+    values = {"source": "predictor", "features": features.as_json(row), "at": NOW, "reason": "no model"}
+    return Advice.objects.create(signal=signal, **{**values, **columns})
+
+
+@pytest.mark.django_db
+def test_closed_trades_and_followed_refusals_become_samples_once() -> None:
+    rows = planted(3, edge=0.0).x.astype(np.float64)
+    trade = factories.closed_trade(NOW - timedelta(hours=3), exit="68500")
+    advised(trade.signal, rows[0])
+    factories.closed_trade(NOW - timedelta(hours=2), exit="66000", symbol="ETH/USDT")  # nobody was asked
+    open_one = factories.trade(NOW - timedelta(hours=1), symbol="SOL/USDT")
+    advised(open_one.signal, rows[1])
+    refused = factories.signal(NOW - timedelta(hours=5), refused_by="predictor", reason="unlikely")
+    advised(refused, rows[2])
+    ShadowOutcome.objects.create(
+        signal=refused,
+        refused_by="predictor",
+        state=ShadowState.CLOSED,
+        due_at=NOW,
+        next_bar_at=NOW,
+        r=-1.05,
+        won=False,
+        ended_at=NOW - timedelta(hours=4),
+    )
+
+    assert samples.gather(venue=VENUE, mode="paper", now=NOW) == 2
+    assert samples.gather(venue=VENUE, mode="paper", now=NOW + BAR) == 0
+
+    live, shadow = Sample.objects.get(source="live"), Sample.objects.get(source="shadow")
+    assert (live.bar_at, live.weight, live.won, live.mode) == (trade.signal.bar_at, 1.0, True, "paper")
+    assert live.r == pytest.approx(float(trade.pnl) / 100.0)
+    np.testing.assert_array_equal(np.frombuffer(bytes(live.features)), rows[0])
+    assert (shadow.weight, shadow.won, shadow.r, shadow.bar_at) == (0.3, False, -1.05, refused.bar_at)
+
+
+@pytest.mark.django_db
+def test_trades_of_the_other_money_and_features_of_another_version_are_no_samples() -> None:
+    row = planted(1, edge=0.0).x[0].astype(np.float64)
+    real = factories.closed_trade(NOW - timedelta(hours=3), exit="68500", mode="live")
+    advised(real.signal, row)
+    old = factories.closed_trade(NOW - timedelta(hours=2), exit="68500", symbol="ETH/USDT")
+    advised(old.signal, row, features={**features.as_json(row), "version": 0.0})
+
+    assert samples.gather(venue=VENUE, mode="paper", now=NOW) == 0

@@ -1,0 +1,241 @@
+"""The files in deploy/: that what they name exists here, and that they work as far as that can be tried on one machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from configparser import RawConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import yaml
+from django.conf import settings
+from django.core.management import get_commands
+from django.urls import resolve
+
+from julaba_site import embedded
+from tests.processes import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+SERVICES = [path for path in UNITS if path.suffix == ".service"]
+FOREIGN = {
+    *("PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MALLOC_ARENA_MAX", "NUMBA_CACHE_DIR"),
+    *("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE"),
+}
+"""What other programs read."""
+READ_ELSEWHERE = {"JULABA_ROLE", "JULABA_HOST"}
+
+
+class Unit(RawConfigParser):
+    """A systemd unit: names keep their case, and one that is given twice keeps its last value."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(strict=False, interpolation=None)
+        self.optionxform = str  # type: ignore[assignment,method-assign]
+        self.read(path)
+
+
+def known_variables() -> set[str]:
+    """Return every variable that the settings read, and NAME_FILE for each secret."""
+    names = set(READ_ELSEWHERE)
+    for path in (ROOT / "julaba_site").glob("*.py"):
+        for kind, name in re.findall(r"env\.(\w+)\(\s*\"([A-Z_]+)\"", path.read_text()):
+            names |= {name, f"{name}_FILE"} if kind == "secret" else {name}
+    return names
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+    return found
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield every command line of ours: where it stands, and its words."""
+    for path in SERVICES:
+        for line in re.findall(r"^Exec\w+=(.*)$", path.read_text(), re.MULTILINE):
+            yield path.name, line.split()
+    for name, service in compose()["services"].items():
+        if "image" in service and service["image"] == "julaba":
+            yield name, [str(word) for word in service["command"]]
+    yield "Dockerfile", re.findall(r'"([^"]+)"', (DEPLOY / "Dockerfile").read_text().rpartition("CMD")[2])
+
+
+def test_every_variable_that_is_set_is_one_that_is_read() -> None:
+    named: set[str] = set()
+    for path in SERVICES:
+        named |= set(re.findall(r"^Environment=(\w+)=", path.read_text(), re.MULTILINE))
+    for service in compose()["services"].values():
+        named |= set(service.get("environment", {}))
+    named |= set(re.findall(r"^(?:ENV|   ) ([A-Z_]+)=", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    for text in (DEPLOY / "nginx/julaba.conf", DEPLOY / "logrotate/julaba"):
+        named |= set(re.findall(r"\b([A-Z]{3,}_[A-Z_]+)\b(?==| and| \()", text.read_text()))
+
+    assert {"LOG_DIR", "DATABASE_URL_FILE", "JULABA_DATA_DIR", "TRADING_MODE"} <= named
+    assert sorted(named - known_variables() - FOREIGN) == []
+
+
+def test_every_command_exists() -> None:
+    asked = [(where, words[words.index("manage.py") + 1]) for where, words in commands() if "manage.py" in words]
+
+    assert {"up", "migrate", "backup", "stream"} <= {name for _, name in asked}
+    assert [(where, name) for where, name in asked if name not in get_commands()] == []
+    for _, words in commands():
+        for application in [word for word in words if word.startswith("julaba_site.")]:
+            assert (ROOT / (application.partition(":")[0].replace(".", "/") + ".py")).exists()
+
+
+@pytest.mark.parametrize("kind", ["systemd", "compose"])
+def test_every_queue_has_a_worker_and_no_worker_another_queue(kind: str) -> None:
+    if kind == "compose":
+        named = {
+            words[words.index("-Q") + 1]
+            for where, words in commands()
+            if "-Q" in words and not where.endswith("service")
+        }
+    else:
+        target = (DEPLOY / "systemd/julaba.target").read_text()
+        named = {"trading", *re.findall(r"julaba-worker@(\w+)\.service", target)}
+
+    assert named == set(settings.CELERY_TASK_QUEUES)
+
+
+def test_every_unit_that_the_target_wants_is_there() -> None:
+    wanted = re.findall(r"julaba[\w-]*@?(?:\w+)?\.(?:service|timer)", (DEPLOY / "systemd/julaba.target").read_text())
+
+    assert len(wanted) > 8
+    there = {path.name for path in UNITS}
+    assert [name for name in wanted if re.sub(r"@\w+\.", "@.", name) not in there] == []
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
+def test_every_unit_is_closed_as_far_as_it_can_be(path: Path) -> None:
+    service = Unit(path)["Service"]
+
+    assert (service["User"], service["ProtectSystem"], service["NoNewPrivileges"]) == ("julaba", "strict", "yes")
+    assert service["CapabilityBoundingSet"] == ""
+    assert service["ProtectHome"] == service["PrivateTmp"] == service["RestrictNamespaces"] == "yes"
+    holds_keys = "EnvironmentFile=/etc/julaba/keys.env" in path.read_text()
+    assert holds_keys == (path.name not in {f"julaba-{name}.service" for name in ("web", "stream", "beat", "migrate")})
+
+
+@pytest.mark.parametrize("name", ["julaba.service", "julaba-trading.service"])
+def test_what_follows_positions_is_watched(name: str) -> None:
+    service = Unit(DEPLOY / "systemd" / name)["Service"]
+
+    assert service["Type"] == "notify"
+    assert 30 <= int(service["WatchdogSec"]) <= 120
+    assert service["Restart"] == "always"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
+def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
+    for path in UNITS:
+        # The one thing that is not there: the installed program.
+        (tmp_path / path.name).write_text(path.read_text().replace("/opt/julaba/.venv/bin/python", "/bin/true"))
+    names = [path.name.replace("@.", "@work.") for path in UNITS]
+
+    done = subprocess.run(["systemd-analyze", "verify", *(f"./{name}" for name in names)], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_nginx_asks_for_addresses_that_exist_and_gives_no_metrics_away() -> None:
+    text = (DEPLOY / "nginx/julaba.conf").read_text()
+
+    locations = re.findall(r"location (?:= )?(/\S*) \{", text)
+    assert set(locations) == {"/", "/login/", "/metrics", "/ws/"}
+    assert resolve("/login/").url_name == "login"
+    assert re.search(r"location = /metrics \{ return 404; \}", text)
+    assert text.count("{") == text.count("}")
+    assert {address.rpartition(":")[2] for address in re.findall(r"proxy_pass (\S+);", text)} == {"8000"}
+
+
+def test_what_the_image_copies_is_there() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+
+    copied: list[str] = re.findall(r"^COPY (?!--from)(\S+)", text, re.MULTILINE)
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    packages = {path.parent.name for path in ROOT.glob("*/apps.py")}
+    assert packages <= set(copied)
+    assert re.search(r"^USER julaba$", text, re.MULTILINE)
+    assert "HEALTHCHECK" in text
+
+
+def test_every_container_is_looked_at_and_waits_for_what_it_needs() -> None:
+    services = compose()["services"]
+    secrets = set(compose()["secrets"])
+
+    for name, service in services.items():
+        assert "healthcheck" in service or name == "migrate"
+        assert set(service.get("secrets", [])) <= secrets
+        files = [
+            str(value) for value in service.get("environment", {}).values() if str(value).startswith("/run/secrets/")
+        ]
+        assert {Path(file).name for file in files} <= set(service.get("secrets", []))
+        if service["image"] == "julaba":
+            assert service["depends_on"]
+            assert service["cap_drop"] == ["ALL"]
+    assert "credentials_keys" not in services["web"]["secrets"]
+    assert {"credentials_keys", "backup_key"} <= set(services["trading"]["secrets"])
+    assert compose()["networks"]["inside"] == {"internal": True}
+    assert services["web"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+def answers(path: Path) -> bool:
+    try:
+        redis.Redis(unix_socket_path=str(path)).ping()
+    except redis.exceptions.AuthenticationError:
+        return True
+    except redis.exceptions.ConnectionError:
+        return False
+    return True
+
+
+@pytest.fixture
+def redis_of_ours(tmp_path: Path) -> Iterator[str]:
+    binary = embedded.server_binary()
+    if binary is None:
+        pytest.skip("there is no redis-server")
+    text = (DEPLOY / "redis/julaba.conf").read_text()
+    text = text.replace("port 6379", f"port 0\nunixsocket {tmp_path}/r.sock").replace(
+        "/etc/redis/julaba.acl", str(tmp_path / "acl")
+    )
+    text = text.replace("supervised systemd", "supervised no").replace("bind 127.0.0.1 -::1", "")
+    (tmp_path / "redis.conf").write_text(text)
+    (tmp_path / "acl").write_text((DEPLOY / "redis/julaba.acl").read_text().replace("CHANGE-ME", "secret"))
+    process = subprocess.Popen([binary, tmp_path / "redis.conf"], stdout=subprocess.DEVNULL)
+    try:
+        assert eventually(lambda: answers(tmp_path / "r.sock"))
+        yield f"unix://julaba:secret@{tmp_path}/r.sock"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def test_redis_lets_julaba_do_its_work_and_nothing_else(redis_of_ours: str, tmp_path: Path) -> None:
+    ours = redis.Redis.from_url(redis_of_ours)
+
+    ours.lpush("work", "task")
+    assert ours.brpop(["work"], timeout=1)
+    ours.publish("julaba", "news")
+    ours.hincrbyfloat("julaba:meters", "a", 1.5)
+    ours.set("lock", "1", nx=True, ex=5)
+    assert ours.eval("return 1", 0)
+    assert ours.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    assert ours.time()
+    for command in (
+        ["FLUSHALL"],
+        ["CONFIG", "SET", "maxmemory", "1"],
+        ["SHUTDOWN"],
+        ["ACL", "LIST"],
+    ):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            ours.execute_command(*command)  # type: ignore[no-untyped-call]
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        redis.Redis(unix_socket_path=f"{tmp_path}/r.sock").ping()

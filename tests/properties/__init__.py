@@ -1,0 +1,1 @@
+"""The whole order path under random histories."""

@@ -1,0 +1,1 @@
+"""The order path under kills, pauses and a failing venue: `python -m tests.torture --help`."""

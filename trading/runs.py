@@ -1,0 +1,119 @@
+"""Runs put together: who reads the candles, which engine tests them, and what becomes of the result.
+
+`work` is what the research worker does every few seconds; all of it may be done twice, or by several at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.utils import timezone
+
+from trading import backtest, past, replay, studies
+from trading.adapters.candle_store import CandleStoreError
+from trading.core import timeframes
+from trading.core.param_spec import ParamsError
+from trading.core.ports import MarketDataUnavailable
+from trading.core.strategies import StrategyError
+from trading.core.timeframes import UnknownTimeframe
+from trading.models import RunKind
+from trading.research import fingerprint, judgement
+from trading.research.backtest import NotModelled
+from trading.research.inputs import TooCoarse
+from trading.research.judgement import Margins
+from trading.research.performance import Stretch
+from trading.research.search import SearchError
+from trading.services import backtesting, gate, lease
+from trading.services.backtesting import Work
+
+MISTAKES: dict[type[BaseException], str] = {
+    **dict.fromkeys(
+        (
+            *(CandleStoreError, ParamsError, StrategyError, UnknownTimeframe, MarketDataUnavailable),
+            *(replay.NothingToReplay, backtest.TooFewBars, NotModelled, TooCoarse, past.NothingToCompare, SearchError),
+            backtesting.ResultNotStored,
+        ),
+        "",
+    ),
+    SoftTimeLimitExceeded: "it took longer than a run may: ask for fewer bars or symbols",
+    MemoryError: "there was not memory enough: ask for fewer bars or symbols",
+}
+"""What a person can put right, and the sentence where the error has none of its own."""
+
+
+def work() -> bool:
+    """Do one run that waits or whose worker was lost, settle what waits for it, and return whether there was one."""
+    held = backtesting.claim(owner=lease.process_name(), clock=timezone.now)
+    if held is not None:
+        perform(held)
+    gate.settle(margins=margins(), now=timezone.now())
+    return held is not None
+
+
+def perform(held: Work) -> None:
+    """Make the result of a run that this process has claimed."""
+    with held.explained(MISTAKES):
+        result, data_hash = _maker(RunKind(held.run.kind))(held)
+        held.finish(result, data_hash=data_hash, code_version=settings.CODE_VERSION)
+
+
+def _maker(kind: RunKind) -> Callable[[Work], tuple[dict[str, Any], str]]:
+    known: dict[RunKind, Callable[[Work], tuple[dict[str, Any], str]]] = {
+        RunKind.BACKTEST: _test,
+        RunKind.COMPARISON: _compare,
+        RunKind.PARITY: studies.parity,
+    }
+    return known.get(kind, studies.study)
+
+
+def margins() -> Margins:
+    """Return what the settings let a draft be worse."""
+    return Margins(
+        profit_factor=settings.GATE_PROFIT_FACTOR_HUNDREDTHS / 100,
+        sharpe=settings.GATE_SHARPE_HUNDREDTHS / 100,
+        drawdown=settings.GATE_DRAWDOWN_PERCENT / 100,
+        parts=settings.GATE_DRAWDOWN_PERCENT / 100,
+        min_trades=settings.GATE_TRADES,
+    )
+
+
+def _test(held: Work) -> tuple[dict[str, Any], str]:
+    asked = past.asked_for(held)
+    held.step(30, f"testing {_size(asked)} bars of {len(asked.series)} symbols")
+    report = backtest.over(asked, seed=held.run.seed)
+    held.step(95, f"{report['taken']} trades")
+    return report, fingerprint.of(asked.series)
+
+
+def _compare(held: Work) -> tuple[dict[str, Any], str]:
+    """Return the figures of both sides over the same time, each on its own symbols and timeframe."""
+    run = held.run
+    sides = {"active": past.known(run.against or {}), "candidate": past.known(run.parameters)}
+    end = run.end_at or run.requested_at
+    span = min(timeframes.length(params.timeframe) for params in sides.values())
+    start = end - min(settings.GATE_BARS * span, past.LONGEST)
+    # Both sides mostly ask for the same bars.
+    read = cache(past.reader())
+    asked = {}
+    for number, (name, params) in enumerate(sides.items()):
+        held.step(5 + 20 * number, f"reading candles of {len(params.pairs)} symbols, {name}")
+        asked[name] = past.stretch(held, params, start, end, read)
+    # Both begin when the later one can.
+    first = max(stretch.first for stretch in asked.values())
+    made: dict[str, Any] = {}
+    for number, (name, stretch) in enumerate(asked.items()):
+        held.step(45 + 25 * number, f"testing {name}: {_size(stretch)} bars of {len(stretch.series)} symbols")
+        made[name] = judgement.figures(backtest.over(replace(stretch, first=first), seed=None))
+    last = min(stretch.last for stretch in asked.values())
+    whole = {f"{name} {symbol}": each for name, stretch in asked.items() for symbol, each in stretch.series.items()}
+    bars = {"bars": _size(asked["candidate"]), "symbols": list(asked["candidate"].series)}
+    return {**made, **bars, "from": first.isoformat(), "to": last.isoformat()}, fingerprint.of(whole)
+
+
+def _size(stretch: Stretch) -> int:
+    return sum(len(candles) for candles in stretch.series.values())

@@ -1,0 +1,46 @@
+"""Trades as lists ask for them, and one trade whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, FloatField, Prefetch, Q, QuerySet
+from django.db.models.functions import Abs, Cast, NullIf
+
+from trading.models import ACTIVE, Fill, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
+
+_TAGS = Prefetch("tags", queryset=TradeTag.objects.order_by("name"))
+
+
+def trades() -> QuerySet[Trade]:
+    """Return every trade, its tags included, with `net` (quote, after fees) and `r` (result in units of the first risk) to sort by."""
+    net = F("gross_pnl") - F("fees")
+    risk = Abs(Cast("entry_price", FloatField()) - F("first_stop")) * Cast("quantity", FloatField())
+    return (
+        Trade.objects.select_related("signal")
+        .prefetch_related(_TAGS)
+        .annotate(net=net, r=Cast(net, FloatField()) / NullIf(risk, 0.0))
+    )
+
+
+def trade(pk: int) -> Trade | None:
+    """Return one trade with its decision, its revision, its notes and its orders, each with its steps and fills."""
+    whole = Prefetch("orders", queryset=orders().order_by("number"))
+    notes = Prefetch("notes", queryset=TradeNote.objects.order_by("pk"))
+    return trades().select_related("revision").prefetch_related(whole, notes).filter(pk=pk).first()
+
+
+def trades_on(symbol: str, *, since: datetime, until: datetime) -> QuerySet[Trade]:
+    """Return the trades of a symbol that closed in a span, the newest first, after those that are open; with their orders."""
+    whole = Prefetch("orders", queryset=orders().order_by("number"))
+    over = Q(status=TradeStatus.CLOSED, closed_at__gte=since, closed_at__lte=until)
+    found = Trade.objects.filter(over | Q(status__in=ACTIVE), symbol=symbol, created_at__lt=until)
+    return found.prefetch_related(whole).order_by("-status", "-closed_at")
+
+
+def orders() -> QuerySet[Order]:
+    """Return every order with its trade, its steps and its fills, oldest step and fill first."""
+    return Order.objects.select_related("trade").prefetch_related(
+        Prefetch("events", queryset=OrderEvent.objects.order_by("seq")),
+        Prefetch("fills", queryset=Fill.objects.order_by("at", "pk")),
+    )

@@ -1,0 +1,93 @@
+"""Studies as runs: a sweep, a walk forward, a Monte Carlo study, and what was really decided computed again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+
+from trading import live_parity, past, validation
+from trading.models import RunKind
+from trading.research import fingerprint
+from trading.research.audit import EXPECTED, Cause
+from trading.research.search import Plan, axis
+from trading.research.trials import Progress
+from trading.services.backtesting import Work
+
+MOST_ROWS = 500
+"""Of the differences and of the fills that a parity report keeps."""
+
+
+def study(held: Work) -> tuple[dict[str, Any], str]:
+    """Make the sweep, the walk or the Monte Carlo study that a run asks for."""
+    asked, plan = past.asked_for(held), held.run.plan or {}
+    field, seed = validation.field_of(asked), held.run.seed or 1
+    held.step(20, f"studying {sum(len(each) for each in asked.series.values())} bars of {len(asked.series)} symbols")
+    progress = _told(held)
+    if held.run.kind == RunKind.SWEEP:
+        report = validation.sweep(field, _plan(plan, seed), progress)
+    elif held.run.kind == RunKind.WALK:
+        report = validation.walk(
+            field,
+            _plan(plan, seed),
+            progress,
+            train=plan["train"],
+            test=plan["test"],
+            is_anchored=plan["is_anchored"],
+        )
+    else:
+        names = ("draws", "noise_draws", "noise", "confidence")
+        report = validation.scatter(field, progress, **{name: plan[name] for name in names}, block=None, seed=seed)
+    stretch = {"from": asked.first.isoformat(), "to": asked.last.isoformat()}
+    return {**stretch, **report}, fingerprint.of(asked.series)
+
+
+def parity(held: Work) -> tuple[dict[str, Any], str]:
+    """Compute again what was really decided since the run's first moment, and set each fill beside its plan."""
+    since, now = held.run.start_at or held.run.requested_at, timezone.now()
+    held.step(10, "computing decisions again")
+    rows = live_parity.decisions(since=since, now=now)
+    held.step(80, f"{len(rows)} decisions")
+    fills = live_parity.fills(since=since)
+    odd = [row for row in rows if row.cause not in EXPECTED]
+    report = {
+        "since": since.isoformat(),
+        "compared": len(rows),
+        "differences": len(odd),
+        "unexplained": sum(row.cause is Cause.UNEXPLAINED for row in odd),
+        "causes": dict(Counter(str(row.cause) for row in rows)),
+        "decisions": [{**asdict(row), "bar_at": row.bar_at.isoformat(), "cause": str(row.cause)} for row in odd][
+            :MOST_ROWS
+        ],
+        "fills": [asdict(fill) for fill in fills][-MOST_ROWS:],
+        "entries": len(fills),
+    }
+    return report, ""
+
+
+def _plan(plan: Mapping[str, Any], seed: int) -> Plan:
+    return Plan(
+        axes=[axis(text) for text in plan["vary"]],
+        method=plan["method"],
+        points=plan["points"],
+        seed=seed,
+        objective=plan["objective"],
+        min_trades=plan["min_trades"],
+    )
+
+
+def _told(held: Work) -> Progress:
+    """Return what moves the run's bar from 20 to 95 percent; a step that changes nothing is not written down."""
+    shown = 20
+
+    def progress(done: int, of: int) -> None:
+        nonlocal shown
+        percent = 20 + 75 * done // max(of, 1)
+        if percent > shown:
+            shown = percent
+            held.step(percent)
+
+    return progress
