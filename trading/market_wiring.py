@@ -60,7 +60,7 @@ def past() -> Past:
 
 
 def stream() -> Stream:
-    """Return the connection of the venue, for the one process that streams: it forgets every other venue."""
+    """Return the connection of the venue, for the one process that streams."""
     if settings.EXCHANGE == SIMULATED:
         made: Stream = SimulatedStream(seed=settings.SIMULATION_SEED)
         return made
@@ -75,7 +75,6 @@ def stream() -> Stream:
         )
     except ValueError as error:
         raise ImproperlyConfigured(f"EXCHANGE={settings.EXCHANGE!r}: {error}") from error
-    module.forget_other_venues(settings.EXCHANGE)
     return made
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import ccxt
+from trading.adapters.ccxt_lazy import ccxt
 
 _BURST_S = 5.0
 _RESERVED_FRACTION = 0.3

@@ -14,11 +14,10 @@ from decimal import localcontext
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import ccxt
-
 from trading.adapters import meters
 from trading.adapters.ccxt_budget import Allowance, HeldBack, OwnPause, Pause
 from trading.adapters.ccxt_codes import BINANCE, MEXC
+from trading.adapters.ccxt_lazy import ccxt
 from trading.adapters.ccxt_outcomes import VENDOR_ERRORS, Reply, Sent
 from trading.core import timeframes
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import ccxt
 import numpy as np
 
 from trading.adapters import ccxt_reports as reports
 from trading.adapters.ccxt_client import CcxtClient
+from trading.adapters.ccxt_lazy import ccxt
 from trading.adapters.ccxt_outcomes import VENDOR_ERRORS, parsed
 from trading.core import timeframes
 from trading.core.candles import CandleError, Candles

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import ccxt
-
 from trading.adapters import ccxt_reports as reports
 from trading.adapters.ccxt_codes import BINANCE, MEXC
+from trading.adapters.ccxt_lazy import ccxt
 from trading.core.ports import OrderKind, OrderRequest, StopSupport
 
 

@@ -20,10 +20,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import ccxt
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from trading.adapters import ccxt_codes as codes
+from trading.adapters.ccxt_lazy import ccxt
 
 # Whatever ccxt lets out: its own errors, requests' and sockets' (OSError), and what its parsers raise on junk.
 VENDOR_ERRORS = (
@@ -193,8 +193,10 @@ def _coded(venue: codes.Codes, reply: Reply) -> Outcome:
     code, text = code_of(reply)
     if reply.status >= 500 or not code:
         return Outcome.AMBIGUOUS
-    if code == "-2010" and venue.echoes_client_id:
-        return _binance_2010(text.lower())
+    if code in codes.BINANCE_BY_TEXT and venue.echoes_client_id:
+        return _by_text(text.lower())
+    if code == "30018" and "market order" in text.lower():
+        return Outcome.REJECTED  # with any other text it is the account that may not trade
     # On Binance spot, -2021 and -2022 belong to cancel-replace; futures use them for an order that is refused.
     if code == "-2021" and "would immediately trigger" in text.lower():
         return Outcome.REJECTED
@@ -208,10 +210,10 @@ def _coded(venue: codes.Codes, reply: Reply) -> Outcome:
     return next((outcome for outcome, listed in proofs if code in listed), Outcome.AMBIGUOUS)
 
 
-def _binance_2010(text: str) -> Outcome:
+def _by_text(text: str) -> Outcome:
     if "duplicate" in text:
         return Outcome.DUPLICATE_ID
-    return Outcome.REJECTED if any(known in text for known in codes.BINANCE_2010) else Outcome.AMBIGUOUS
+    return Outcome.REJECTED if any(known in text for known in codes.BINANCE_REFUSALS) else Outcome.AMBIGUOUS
 
 
 def _generic(error: BaseException, reply: Reply) -> Outcome:

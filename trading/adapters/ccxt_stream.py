@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import gc
 import re
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import localcontext
 from typing import Any
 
-import ccxt.pro
-
+from trading.adapters import ccxt_lazy
 from trading.adapters.ccxt_bars import BarWatch
 from trading.adapters.ccxt_codes import MEXC
+from trading.adapters.ccxt_lazy import ccxt
 from trading.core import timeframes
 from trading.core.feed import Dropped, StreamBroken, Update
 from trading.core.types import Ticker
 
 _HOST = re.compile(r"^(https?|wss?)://[^/]+")
-_VENUE_MODULE = re.compile(r"ccxt(\.pro|\.async_support|\.abstract)?\.\w+")
 _KEPT_TRADES, _KEPT_BARS = 200, 4
 _WAITING = 10_000
 """Updates that may wait; with more, whoever takes them is too slow, and it is better to connect anew."""
@@ -48,8 +44,10 @@ class CcxtStream:
         sandbox: bool = False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if exchange_id not in ccxt.pro.exchanges:
+        pro = ccxt_lazy.streams()
+        if exchange_id not in pro.exchanges:
             raise ValueError(f"ccxt has no stream of {exchange_id!r}")
+        self._venue = getattr(pro, exchange_id)
         self._id, self._kind, self._endpoint, self._sandbox = exchange_id, kind, endpoint, sandbox
         self._markets, self._clock = markets, clock
 
@@ -78,7 +76,7 @@ class CcxtStream:
             return self._connected(markets)
 
     def _connected(self, markets: Mapping[str, Any]) -> Any:
-        exchange = getattr(ccxt.pro, self._id)(
+        exchange = self._venue(
             {
                 "newUpdates": True,
                 "options": {
@@ -274,16 +272,3 @@ def markets_of(client: Any) -> Callable[[Sequence[str]], Mapping[str, Any]]:
         return {symbol: found[symbol] for symbol in symbols if symbol in found}
 
     return wanted
-
-
-def forget_other_venues(exchange_id: str) -> None:
-    """Give back the memory of the hundred venues that ccxt loads with ours; for a process that needs no other."""
-    needed = {base.__module__ for kind in (ccxt.pro, ccxt) for base in getattr(kind, exchange_id).__mro__}
-    for name in [name for name in sys.modules if _VENUE_MODULE.fullmatch(name) and name not in needed]:
-        parent, _, venue = name.rpartition(".")
-        if venue in ccxt.exchanges:
-            del sys.modules[name]
-            vars(sys.modules[parent]).pop(venue, None)
-    gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
