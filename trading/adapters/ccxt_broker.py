@@ -101,7 +101,7 @@ class CcxtBroker:
         """Return what rests in the symbols: one request for each, or for all together where that costs less."""
         at_once = len(symbols) > _AT_ONCE and self.client.exchange_id in BINANCE
         return [
-            self._report(order, asked or str(order["symbol"]))
+            self._report(_resting(order), asked or str(order["symbol"]))
             for asked in ([None] if at_once else symbols)
             for trigger in ((False, True) if self._has_algo_orders else (False,))
             for order in self._listed(asked, trigger=trigger)
@@ -286,6 +286,11 @@ class CcxtBroker:
             return [book.fill(trade, client_id=client_id) for trade in trades]
         except VENDOR_ERRORS as error:
             raise OutcomeUnknown(questions.words(error)) from error
+
+
+def _resting(order: Any) -> Any:
+    """Return a listed order as one that rests, whatever word the venue has for its state: it is among the open ones."""
+    return order if reports.is_told(order) else {**order, "status": "open"}
 
 
 def _held(cause: BaseException | None) -> timedelta | None:

@@ -126,7 +126,7 @@ def code_of(reply: Reply) -> tuple[str, str]:
 def is_unknown_order(exchange_id: str, reply: Reply | None) -> bool:
     """True only where the venue itself says that it has no such order."""
     venue = codes.of(exchange_id)
-    if reply is None or venue is None or not 400 <= reply.status < 500:
+    if reply is None or venue is None or reply.status >= 500:
         return False
     return code_of(reply)[0] in venue.unknown_order
 

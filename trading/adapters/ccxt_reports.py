@@ -17,6 +17,13 @@ _STATUS = {
     "canceled": ReportStatus.CANCELED,
     "expired": ReportStatus.CANCELED,
     "rejected": ReportStatus.REJECTED,
+    # What ccxt hands on as the venue says it: Binance's orders that wait for another one, that a cancel is under way
+    # for, or that it made itself (liquidation, deleveraging); and MEXC's contracts that it calls invalid.
+    "PENDING_NEW": ReportStatus.OPEN,
+    "canceling": ReportStatus.OPEN,
+    "NEW_INSURANCE": ReportStatus.OPEN,
+    "NEW_ADL": ReportStatus.OPEN,
+    "5": ReportStatus.REJECTED,
 }
 
 
