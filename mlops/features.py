@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.core import bitcoin, multi_timeframe
 from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
 from trading.core.types import REGIMES, Regime, Side
@@ -21,7 +22,7 @@ from trading.core.types import REGIMES, Regime, Side
 if TYPE_CHECKING:  # who only reads rows of features compiles nothing
     from trading.core.analysis import Analysis
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value comes to mean something else under the same name."""
 DIRECTED = (
     "side",
@@ -37,6 +38,15 @@ DIRECTED = (
     "range_position",
     "candle_strength",
     "engulfing",
+    "wicks",
+    "timeframes",
+    "longer_trend",
+    "longer_momentum",
+    "longest_trend",
+    "longest_momentum",
+    "bitcoin_trend",
+    "bitcoin_rsi",
+    "relative_strength",
 )
 MARKET = (
     "atr_fraction",
@@ -48,6 +58,7 @@ MARKET = (
     "hurst",
     "volume_ratio",
     "volume_trend",
+    "bitcoin_correlation",
     "hour",
     "weekday",
     "busy_session",
@@ -72,20 +83,31 @@ def schema_hash(names: tuple[str, ...] = NAMES) -> str:
     return hashlib.sha256(json.dumps([VERSION, *names]).encode()).hexdigest()
 
 
-def at(candles: Candles, analysis: Analysis, *, bars: Ints, sides: NDArray[np.int8], params: Params) -> Floats:
-    """Return one row for each of `bars` (indices), with the side (+1, -1) of its setup; columns are NAMES."""
+def at(
+    candles: Candles,
+    analysis: Analysis,
+    *,
+    bars: Ints,
+    sides: NDArray[np.int8],
+    params: Params,
+    leader: Candles | None,
+) -> Floats:
+    """Return one row for each of `bars` (indices), with the side (+1, -1) of its setup; columns are NAMES.
+
+    `leader` are BTC's bars of the same times, None where there are none.
+    """
     reader = _Reader(candles, analysis, bars)
     columns = {**_of_price(reader), **_of_indicators(reader), **_of_time(candles.opened[bars], params)}
-    columns |= _of_regime(analysis.regime[bars])
+    columns |= {**_of_timeframes(reader), **_of_bitcoin(reader, leader, params), **_of_regime(analysis.regime[bars])}
     sign = sides.astype(np.float64)
     columns |= {name: columns[name] * sign for name in DIRECTED if name != "side"} | {"side": sign}
     return np.stack([columns[name] for name in NAMES], axis=1)
 
 
-def last(candles: Candles, analysis: Analysis, *, side: Side, params: Params) -> Floats:
+def last(candles: Candles, analysis: Analysis, *, side: Side, params: Params, leader: Candles | None) -> Floats:
     """Return the row of the last bar."""
     bars, sides = np.array([len(candles) - 1], dtype=np.int64), np.array([side.sign], dtype=np.int8)
-    row: Floats = at(candles, analysis, bars=bars, sides=sides, params=params)[0]
+    row: Floats = at(candles, analysis, bars=bars, sides=sides, params=params, leader=leader)[0]
     return row
 
 
@@ -141,6 +163,7 @@ def _of_price(reader: _Reader) -> dict[str, Floats]:
     moves = [_ratio(close - reader.ago(candles.close, count), atr) for count in _HORIZONS]
     top, bottom = reader.highest(candles.high, _RANGE), -reader.highest(-candles.low, _RANGE)
     body, before = close - opened, reader.ago(candles.close, 1) - reader.ago(candles.open, 1)
+    below, above = np.minimum(opened, close) - low, high - np.maximum(opened, close)
     volume = _ratio(reader.mean(candles.volume, _SHORT), reader.mean(candles.volume, _LONG))
     return {
         **{f"momentum_{count}": move for count, move in zip(_HORIZONS, moves, strict=True)},
@@ -149,6 +172,8 @@ def _of_price(reader: _Reader) -> dict[str, Floats]:
         "candle_strength": _ratio(body, high - low),
         # Where the bar turned against the one before, the part of both bodies that is its own; positive upward.
         "engulfing": np.where(body * before < 0.0, _ratio(body, np.abs(body) + np.abs(before)), 0.0 * before),
+        # A hammer or a pin bar that turned the price up is near 1, a shooting star near -1.
+        "wicks": _ratio(below - above, high - low),
         "volume_trend": volume - 1.0,
         "atr_fraction": _ratio(atr, close),
         "atr_expansion": _ratio(atr, reader.ago(reader.analysis.atr, _EXPANSION)) - 1.0,
@@ -172,6 +197,31 @@ def _of_indicators(reader: _Reader) -> dict[str, Floats]:
         "volume_ratio": reader.ago(analysis.volume_ratio),
         "volatility_ratio": reader.ago(analysis.volatility_ratio),
         "score": reader.ago(analysis.score),
+    }
+
+
+def _of_timeframes(reader: _Reader) -> dict[str, Floats]:
+    """Return how the longer timeframes stand, by the last of their bars that had closed; missing where there is none."""
+    columns = multi_timeframe.leanings(reader.candles)
+    nothing = np.full(len(reader.candles), np.nan)
+    longer, longest = [*columns[1:], (nothing, nothing), (nothing, nothing)][:2]
+    return {
+        "timeframes": reader.ago(multi_timeframe.combined(columns)) / 50.0 - 1.0,
+        "longer_trend": reader.ago(longer[0]),
+        "longer_momentum": reader.ago(longer[1]),
+        "longest_trend": reader.ago(longest[0]),
+        "longest_momentum": reader.ago(longest[1]),
+    }
+
+
+def _of_bitcoin(reader: _Reader, leader: Candles | None, params: Params) -> dict[str, Floats]:
+    beside = bitcoin.beside(reader.candles, leader, params)
+    way = reader.ago(beside.trend.astype(np.float64))
+    return {
+        "bitcoin_correlation": reader.ago(beside.correlation),
+        "relative_strength": reader.ago(beside.relative_strength),
+        "bitcoin_rsi": reader.ago(beside.rsi) - 50.0,
+        "bitcoin_trend": np.where(way == 0.0, np.nan, way),  # 0 says that BTC has no bar there, or too few before it
     }
 
 

@@ -11,14 +11,15 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from mlops import dataset, loading, making, samples
+from mlops import dataset, gathering, loading, making, samples
 from mlops.models import TrainingRun
 from mlops.runs import Work
 from trading import market_wiring, past, replay, runs, wiring
+from trading.adapters.candle_store import CandleStore
 from trading.adapters.simulated_market import SimulatedMarket
 from trading.adapters.stored_market import StoredMarket
 from trading.backtest import refuse_short
-from trading.core import indicators, timeframes
+from trading.core import bitcoin, indicators, timeframes
 from trading.core.candles import Candles
 from trading.core.params import SPECS, Params
 from trading.core.ports import UnknownSymbol
@@ -43,6 +44,8 @@ class Ground:
     stretch: Stretch
     markets: Mapping[str, Market]
     venue: str
+    leaders: Mapping[str, Candles]
+    """BTC's bars by its symbol in each quote, whether it is among the pairs or not."""
 
 
 class NothingToLearnFrom(ValueError):
@@ -60,7 +63,8 @@ def perform(held: Work, told: Told | None = None) -> None:
         ground = _ground(run, held)
         _gather(run, ground, held)
         trading_venue = market_wiring.venue_key()
-        new = samples.gather(venue=trading_venue, mode=settings.TRADING_MODE, now=timezone.now())
+        read = past.reader()
+        new = gathering.gather(venue=trading_venue, mode=settings.TRADING_MODE, now=timezone.now(), read=read)
         venues = {ground.venue} | ({trading_venue} if loading.fits(ground.venue, trading_venue) else set())
         timeframe = ground.stretch.params.timeframe
         data = dataset.load(venues=venues, timeframe=timeframe, mode=settings.TRADING_MODE)
@@ -86,11 +90,11 @@ def _gather(run: TrainingRun, ground: Ground, held: Work) -> None:
     series = ground.stretch.series
     if run.options.get("setups", EVERY) == TAKEN:
         balance = Decimal(settings.PAPER_BALANCE)
-        for found in samples.traded_setups(ground.stretch, ground.markets, strategies, balance):
+        for found in samples.traded_setups(ground.stretch, ground.markets, strategies, balance, ground.leaders):
             count = samples.store(found, venue=ground.venue, now=now)
             held.step(text=f"{found.candles.symbol}: {count} setups taken")
         return
-    every = samples.every_setup(series, ground.markets, ground.stretch.params, strategies)
+    every = samples.every_setup(series, ground.markets, ground.stretch.params, strategies, ground.leaders)
     for number, found in enumerate(every, start=1):
         count = samples.store(found, venue=ground.venue, now=now)
         text = f"{found.candles.symbol}: {count} setups in {len(found.candles)} bars"
@@ -118,7 +122,9 @@ def _stored(params: Params, options: Mapping[str, Any]) -> Ground:
     )
     refuse_short(asked)
     markets = StoredMarket(asked.series, fee_rate=replay.DEFAULT_FEE_RATE).markets()
-    return Ground(stretch=asked, markets=markets, venue=exchange)
+    read = CandleStore(settings.JULABA_DATA_DIR / "candles", exchange).read_last_run
+    leaders = _leaders(asked, lambda symbol, timeframe, start, end: read(symbol, timeframe, start=start, end=end))
+    return Ground(stretch=asked, markets=markets, venue=exchange, leaders=leaders)
 
 
 def _kept(params: Params, options: Mapping[str, Any], held: Work) -> Ground:
@@ -149,7 +155,21 @@ def _kept(params: Params, options: Mapping[str, Any], held: Work) -> Ground:
         last=max(candles.closed_at(len(candles) - 1) for candles in series.values()),
     )
     venue = f"simulated-{settings.SIMULATION_SEED}" if is_simulated else market_wiring.venue_key()
-    return Ground(stretch=asked, markets=markets, venue=venue)
+    return Ground(stretch=asked, markets=markets, venue=venue, leaders=_leaders(asked, read))
+
+
+def _leaders(asked: Stretch, read: past.Read) -> dict[str, Candles]:
+    """Return BTC's bars over the same time in each quote that is traded, where there are any."""
+    begun = min(candles.opened_at(0) for candles in asked.series.values())
+    found: dict[str, Candles] = {}
+    for symbol in sorted({bitcoin.leader_of(symbol) for symbol in asked.series}):
+        try:
+            candles = asked.series.get(symbol) or read(symbol, asked.params.timeframe, begun, asked.last)
+        except UnknownSymbol:  # nobody sells BTC in this quote here
+            continue
+        if candles is not None and len(candles):
+            found[symbol] = candles
+    return found
 
 
 def _simulated(source: SimulatedMarket) -> past.Read:

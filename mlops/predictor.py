@@ -44,7 +44,13 @@ Opinion = Callable[[Loaded, Floats, Question], Advice]
 def answered(question: Question, source: str, kind: ModelKind, holder: Holder, opinion: Opinion) -> Advice:
     """Return what the champion of a kind says of a question, timed, with the features it rests on; never raises."""
     begun = time.perf_counter()
-    row = features.last(question.candles, question.analysis, side=question.setup.side, params=question.params)
+    row = features.last(
+        question.candles,
+        question.analysis,
+        side=question.setup.side,
+        params=question.params,
+        leader=question.leader(),
+    )
     try:
         made = opinion(_champion(question, kind, holder), row, question)
     except (ModelUnusable, DatabaseError) as error:

@@ -1,8 +1,8 @@
-"""Samples as rows: from backtests, from refused setups that were followed, and from closed trades. Again changes nothing."""
+"""Samples of backtests as rows: each setup with its features and what became of it. Again changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,26 +12,22 @@ from numpy.typing import NDArray
 
 from mlops import features, following
 from mlops.models import Sample, SampleSource
-from mlops.models.shadow import ShadowOutcome, ShadowState
-from trading.core import timeframes
+from trading.core import bitcoin, timeframes
 from trading.core.analysis import analyse
 from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
 from trading.core.slippage import Slippage
 from trading.core.strategies import Strategy
 from trading.core.types import Market, Side
-from trading.models import Advice, Trade, TradeStatus
 from trading.research import backtest, inputs
 from trading.research.inputs import Series
 from trading.research.performance import Stretch
 from trading.research.records import TRADES
 
 WEIGHTS = {SampleSource.BACKTEST: 0.3, SampleSource.SHADOW: 0.3, SampleSource.LIVE: 1.0}
-PREDICTOR = "predictor"
-"""Whose advice carries the features of a live setup."""
-_BATCH = 500
-_KEY = ("source", "venue", "symbol", "timeframe", "bar_at")
-_REST = ("mode", "weight", "ended_at", "side", "features", "schema_hash", "passed", "won", "r", "at")
+BATCH = 500
+KEY = ("source", "venue", "symbol", "timeframe", "bar_at")
+REST = ("mode", "weight", "ended_at", "side", "features", "schema_hash", "passed", "won", "r", "at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,9 +46,16 @@ class Found:
 
 
 def every_setup(
-    series: Mapping[str, Candles], markets: Mapping[str, Market], params: Params, strategies: Sequence[Strategy]
+    series: Mapping[str, Candles],
+    markets: Mapping[str, Market],
+    params: Params,
+    strategies: Sequence[Strategy],
+    leaders: Mapping[str, Candles],
 ) -> Iterator[Found]:
-    """Yield by symbol each setup that ended within the candles, as if it alone had been followed."""
+    """Yield by symbol each setup that ended within the candles, as if it alone had been followed.
+
+    `leaders` are BTC's bars by its symbol in each quote.
+    """
     listed = [Series(candles=candles, market=markets[symbol]) for symbol, candles in series.items()]
     start = min(timeframes.to_ms(candles.closed_at(0)) for candles in series.values())
     setups = inputs.setups_of(listed, start, strategies=strategies, params=params, order=range(len(listed)))
@@ -63,11 +66,26 @@ def every_setup(
         kept = made.bar >= 0
         r = made.r[kept]
         # What earns exactly nothing is no win.
-        yield _found(each.candles, params, bar[kept], side[kept], r, r > 0.0, made.bar[kept], passed[kept])
+        leader = leaders.get(bitcoin.leader_of(each.candles.symbol))
+        x = _features(each.candles, params, bar[kept], side[kept], leader)
+        yield Found(
+            candles=each.candles,
+            bar=bar[kept],
+            side=side[kept],
+            r=r,
+            won=r > 0.0,
+            ended=made.bar[kept],
+            passed=passed[kept],
+            x=x,
+        )
 
 
 def traded_setups(
-    stretch: Stretch, markets: Mapping[str, Market], strategies: Sequence[Strategy], balance: Decimal
+    stretch: Stretch,
+    markets: Mapping[str, Market],
+    strategies: Sequence[Strategy],
+    balance: Decimal,
+    leaders: Mapping[str, Candles],
 ) -> list[Found]:
     """Return by symbol those setups that a backtest with one account took and that ended."""
     prepared = backtest.prepare(
@@ -95,8 +113,9 @@ def traded_setups(
         ended = np.minimum(written.closed_tick[trades[own]] - prepared.bars.first[symbol], len(candles) - 1)
         bar, side = prepared.setups.bar[setup], _sides(prepared.setups.side[setup])
         r = pnl[own] / risked[own]
+        x = _features(candles, stretch.params, bar, side, leaders.get(bitcoin.leader_of(candles.symbol)))
         passed = np.ones(len(bar), dtype=np.bool_)
-        found.append(_found(candles, stretch.params, bar, side, r, pnl[own] > 0, ended, passed))
+        found.append(Found(candles=candles, bar=bar, side=side, r=r, won=pnl[own] > 0, ended=ended, passed=passed, x=x))
     return found
 
 
@@ -107,9 +126,9 @@ def store(found: Found, *, venue: str, now: datetime) -> int:
     """
     candles = found.candles
     rows = [_row(found, place, venue, now) for place in range(len(found.bar))]
-    for first in range(0, len(rows), _BATCH):
+    for first in range(0, len(rows), BATCH):
         Sample.objects.bulk_create(
-            rows[first : first + _BATCH], update_conflicts=True, unique_fields=_KEY, update_fields=_REST
+            rows[first : first + BATCH], update_conflicts=True, unique_fields=KEY, update_fields=REST
         )
     Sample.objects.filter(
         source=SampleSource.BACKTEST,
@@ -123,84 +142,6 @@ def store(found: Found, *, venue: str, now: datetime) -> int:
     return len(rows)
 
 
-def gather(*, venue: str, mode: str, now: datetime) -> int:
-    """Write samples of trades and of followed refusals that have ended, and return how many are new."""
-    known = Sample.objects.filter(source__in=(SampleSource.LIVE, SampleSource.SHADOW), venue=venue)
-    before = known.count()
-    rows = [*_live(venue, mode, now), *_shadow(venue, mode, now)]
-    for first in range(0, len(rows), _BATCH):
-        Sample.objects.bulk_create(rows[first : first + _BATCH], ignore_conflicts=True)
-    return known.count() - before
-
-
-def _live(venue: str, mode: str, now: datetime) -> Iterable[Sample]:
-    since = _newest(SampleSource.LIVE, venue)
-    trades = Trade.objects.filter(status=TradeStatus.CLOSED, mode=mode, closed_at__isnull=False)
-    if since:
-        trades = trades.filter(closed_at__gte=since)
-    rows = {trade.signal_id: trade for trade in trades.select_related("signal")}
-    for advice in _advices(rows):
-        trade = rows[advice.signal_id]
-        risked = abs(float(trade.entry_price) - trade.first_stop) * float(trade.quantity)
-        row = features.from_json(advice.features or {})
-        if row is not None and risked > 0 and trade.closed_at is not None:
-            yield Sample(
-                source=SampleSource.LIVE,
-                ended_at=trade.closed_at,
-                won=trade.pnl > 0,
-                r=float(trade.pnl) / risked,
-                **_common(advice, row, venue, mode, SampleSource.LIVE, now),
-            )
-
-
-def _shadow(venue: str, mode: str, now: datetime) -> Iterable[Sample]:
-    since = _newest(SampleSource.SHADOW, venue)
-    outcomes = ShadowOutcome.objects.filter(state=ShadowState.CLOSED, ended_at__isnull=False, r__isnull=False)
-    if since:
-        outcomes = outcomes.filter(ended_at__gte=since)
-    rows = {outcome.signal_id: outcome for outcome in outcomes}
-    for advice in _advices(rows):
-        outcome, row = rows[advice.signal_id], features.from_json(advice.features or {})
-        if row is not None and outcome.ended_at is not None and outcome.r is not None:
-            yield Sample(
-                source=SampleSource.SHADOW,
-                ended_at=outcome.ended_at,
-                won=bool(outcome.won),
-                r=outcome.r,
-                **_common(advice, row, venue, mode, SampleSource.SHADOW, now),
-            )
-
-
-def _advices(signals: Iterable[int]) -> Iterable[Advice]:
-    return Advice.objects.filter(source=PREDICTOR, features__isnull=False, signal_id__in=list(signals)).select_related(
-        "signal"
-    )
-
-
-def _newest(source: SampleSource, venue: str) -> datetime | None:
-    found = Sample.objects.filter(source=source, venue=venue).order_by("-ended_at").values_list("ended_at", flat=True)
-    return found.first()
-
-
-def _common(
-    advice: Advice, row: Floats, venue: str, mode: str, source: SampleSource, now: datetime
-) -> dict[str, object]:
-    signal = advice.signal
-    return {
-        "venue": venue,
-        "mode": mode,
-        "weight": WEIGHTS[source],
-        "symbol": signal.symbol,
-        "timeframe": signal.timeframe,
-        "bar_at": signal.bar_at,
-        "side": signal.side,
-        "features": _packed(row),
-        "schema_hash": features.schema_hash(),
-        "passed": True,  # who was asked for advice had passed every filter
-        "at": now,
-    }
-
-
 def _row(found: Found, place: int, venue: str, now: datetime) -> Sample:
     candles = found.candles
     return Sample(
@@ -212,7 +153,7 @@ def _row(found: Found, place: int, venue: str, now: datetime) -> Sample:
         bar_at=candles.opened_at(int(found.bar[place])),
         ended_at=candles.closed_at(int(found.ended[place])),
         side=Side.of(int(found.side[place])).value,
-        features=_packed(found.x[place]),
+        features=packed(found.x[place]),
         schema_hash=features.schema_hash(),
         passed=bool(found.passed[place]),
         won=bool(found.won[place]),
@@ -221,21 +162,11 @@ def _row(found: Found, place: int, venue: str, now: datetime) -> Sample:
     )
 
 
-def _found(
-    candles: Candles,
-    params: Params,
-    bar: Ints,
-    side: NDArray[np.int8],
-    r: Floats,
-    won: NDArray[np.bool_],
-    ended: Ints,
-    passed: NDArray[np.bool_],
-) -> Found:
-    x = features.at(candles, analyse(candles, params), bars=bar, sides=side, params=params)
-    return Found(candles=candles, bar=bar, side=side, r=r, won=won, ended=ended, passed=passed, x=x)
+def _features(candles: Candles, params: Params, bar: Ints, side: NDArray[np.int8], leader: Candles | None) -> Floats:
+    return features.at(candles, analyse(candles, params), bars=bar, sides=side, params=params, leader=leader)
 
 
-def _packed(row: Floats) -> bytes:
+def packed(row: Floats) -> bytes:
     return row.astype("<f8").tobytes()
 
 

@@ -71,7 +71,7 @@ def regime_champion() -> ModelVersion:
 
 
 def row(asked: Question) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    made = features.last(asked.candles, asked.analysis, side=asked.setup.side, params=asked.params)
+    made = features.last(asked.candles, asked.analysis, side=asked.setup.side, params=asked.params, leader=None)
     return made.astype(np.float32)
 
 

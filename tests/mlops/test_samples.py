@@ -1,17 +1,14 @@
-"""Samples: what a backtest traded, every setup alone, trades and followed refusals; doing it again changes nothing."""
+"""Samples of backtests: what was traded, and every setup alone; doing it again changes nothing."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mlops import dataset, features, samples
-from mlops.models import Sample, SampleSource, ShadowOutcome, ShadowState
-from tests import factories
+from mlops.models import Sample, SampleSource
 from tests.mlops.learned import BAR, NOW, VENUE, planted, stored, walk
 from trading.adapters.stored_market import StoredMarket
 from trading.core.analysis import analyse
@@ -19,7 +16,6 @@ from trading.core.candles import Candles
 from trading.core.params import Params
 from trading.core.strategies import BandReversion, TrendCross
 from trading.core.types import Side
-from trading.models import Advice, Signal
 from trading.research.performance import Stretch
 
 STRATEGIES = (TrendCross(), BandReversion())
@@ -32,7 +28,7 @@ WALK = walk(11, 2_500)
 def found(candles: Candles = WALK, params: Params = PARAMS) -> samples.Found:
     series = {"BTC/USDT": candles}
     markets = StoredMarket(series, fee_rate=Decimal("0.001")).markets()
-    [made] = samples.every_setup(series, markets, params, STRATEGIES)
+    [made] = samples.every_setup(series, markets, params, STRATEGIES, series)
     return made
 
 
@@ -41,7 +37,7 @@ def traded(candles: Candles = WALK, params: Params = PARAMS) -> samples.Found:
     markets = StoredMarket(series, fee_rate=Decimal("0.001")).markets()
     last = candles.closed_at(len(candles) - 1)
     stretch = Stretch(params=params, series=series, first=candles.closed_at(0), last=last)
-    [made] = samples.traded_setups(stretch, markets, STRATEGIES, Decimal(10_000))
+    [made] = samples.traded_setups(stretch, markets, STRATEGIES, Decimal(10_000), series)
     return made
 
 
@@ -68,7 +64,8 @@ def test_features_are_those_that_are_served_at_the_setups_bar() -> None:
 
     for number, bar in enumerate(made.bar):
         seen = made.candles.slice(0, int(bar) + 1)
-        served = features.last(seen, analyse(seen, PARAMS), side=Side.of(int(made.side[number])), params=PARAMS)
+        side = Side.of(int(made.side[number]))
+        served = features.last(seen, analyse(seen, PARAMS), side=side, params=PARAMS, leader=seen)
         np.testing.assert_array_equal(served, made.x[number])
 
 
@@ -128,50 +125,3 @@ def test_the_most_real_sample_of_a_bar_counts_and_other_money_other_markets_and_
     assert paper.won.all()
     assert live.sources == {"backtest": 0, "shadow": 0, "live": 5}
     assert len(dataset.load(venues={VENUE}, timeframe="1h", mode="paper")) == 0
-
-
-def advised(signal: Signal, row: Any, **columns: Any) -> Advice:
-    values = {"source": "predictor", "features": features.as_json(row), "at": NOW, "reason": "no model"}
-    return Advice.objects.create(signal=signal, **{**values, **columns})
-
-
-@pytest.mark.django_db
-def test_closed_trades_and_followed_refusals_become_samples_once() -> None:
-    rows = planted(3, edge=0.0).x.astype(np.float64)
-    trade = factories.closed_trade(NOW - timedelta(hours=3), exit="68500")
-    advised(trade.signal, rows[0])
-    factories.closed_trade(NOW - timedelta(hours=2), exit="66000", symbol="ETH/USDT")  # nobody was asked
-    open_one = factories.trade(NOW - timedelta(hours=1), symbol="SOL/USDT")
-    advised(open_one.signal, rows[1])
-    refused = factories.signal(NOW - timedelta(hours=5), refused_by="predictor", reason="unlikely")
-    advised(refused, rows[2])
-    ShadowOutcome.objects.create(
-        signal=refused,
-        refused_by="predictor",
-        state=ShadowState.CLOSED,
-        due_at=NOW,
-        next_bar_at=NOW,
-        r=-1.05,
-        won=False,
-        ended_at=NOW - timedelta(hours=4),
-    )
-
-    assert samples.gather(venue=VENUE, mode="paper", now=NOW) == 2
-    assert samples.gather(venue=VENUE, mode="paper", now=NOW + BAR) == 0
-
-    live, shadow = Sample.objects.get(source="live"), Sample.objects.get(source="shadow")
-    assert (live.bar_at, live.weight, live.won, live.mode) == (trade.signal.bar_at, 1.0, True, "paper")
-    assert live.r == pytest.approx(float(trade.pnl) / 100.0)
-    np.testing.assert_array_equal(np.frombuffer(bytes(live.features)), rows[0])
-    assert (shadow.weight, shadow.won, shadow.r, shadow.bar_at) == (0.3, False, -1.05, refused.bar_at)
-
-
-@pytest.mark.django_db
-def test_trades_of_the_other_money_and_features_of_another_version_are_no_samples() -> None:
-    row = planted(1, edge=0.0).x[0].astype(np.float64)
-    real = factories.closed_trade(NOW - timedelta(hours=3), exit="68500", mode="live")
-    advised(real.signal, row)
-    old = factories.closed_trade(NOW - timedelta(hours=2), exit="68500", symbol="ETH/USDT")
-    advised(old.signal, row, features={**features.as_json(row), "version": 0.0})
-
-    assert samples.gather(venue=VENUE, mode="paper", now=NOW) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +27,8 @@ class Question:
     """What the newest closed trades made, in R, newest first; at most ten."""
     known: tuple[Advice, ...] = ()
     """What others have answered about the setup already."""
+    leader: Callable[[], Candles | None] = lambda: None
+    """Returns BTC's bars of the same time, None where there are none; they are loaded only for whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

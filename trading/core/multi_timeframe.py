@@ -6,6 +6,8 @@ the longer bars are resampled, and a tick loads few of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from trading.core import timeframes
@@ -35,7 +37,16 @@ def confluence(candles: Candles) -> Floats:
 
     50: they say nothing, or contradict each other. NaN until the longest has bars enough.
     """
-    columns = [_leaning(candles), *(_aligned(candles, longer) for longer in HIGHER.get(candles.timeframe, ()))]
+    return combined(leanings(candles))
+
+
+def leanings(candles: Candles) -> list[tuple[Floats, Floats]]:
+    """Return (trend, momentum) at each bar, -1 to 1, of the trading timeframe and then of the longer ones."""
+    return [_leaning(candles), *(_aligned(candles, longer) for longer in HIGHER.get(candles.timeframe, ()))]
+
+
+def combined(columns: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """Return the confluence of what `leanings` returned."""
     weights = WEIGHTS[: len(columns)]
     leaning = sum(weight * trend for weight, (trend, _) in zip(weights, columns, strict=True))
     momentum = sum(pace for _, pace in columns) / len(columns)

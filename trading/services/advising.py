@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
 
 from trading import selectors
 from trading.core import advice as core
-from trading.core import advising, decision, timeframes
+from trading.core import advising, bitcoin, decision, timeframes
 from trading.core.advice import Adviser, Question
 from trading.core.analysis import analyse
 from trading.core.candles import Candles
 from trading.core.params import Params
-from trading.core.ports import MarketData
+from trading.core.ports import MarketData, MarketDataUnavailable, UnknownSymbol
 from trading.core.types import Regime, Setup, Side
 from trading.models import Advice, Bot, Signal, SignalStatus, Trade, TradeStatus
 from trading.services import parameters
@@ -69,7 +70,7 @@ def awaited(context: Context) -> tuple[str, ...]:
 def counsel(setup: Setup, candles: Candles, bot: Bot, context: Context) -> Counsel:
     """Ask those who answer at once. Nothing is held meanwhile: no transaction, no row."""
     wanted = advisers(context)
-    asked_now = question_of(setup, candles, bot=bot, params=context.params)
+    asked_now = question_now(setup, candles, bot=bot, context=context)
     fast = [each for each in wanted if not each.is_slow]
     return Counsel(
         asked=tuple(each.name for each in fast),
@@ -93,7 +94,14 @@ def answer(adviser: Adviser, question: Question) -> core.Advice:
     return checked if checked.latency_ms > 0.0 else replace(checked, latency_ms=took)
 
 
-def question_of(setup: Setup, candles: Candles, *, bot: Bot, params: Params) -> Question:
+def question_now(setup: Setup, candles: Candles, *, bot: Bot, context: Context) -> Question:
+    leader = _leader(candles, market_data=context.ports.market_data, now=context.now)
+    return _question_of(setup, candles, leader, bot=bot, params=context.params)
+
+
+def _question_of(
+    setup: Setup, candles: Candles, leader: Callable[[], Candles | None], *, bot: Bot, params: Params
+) -> Question:
     return Question(
         setup=setup,
         candles=candles,
@@ -101,7 +109,25 @@ def question_of(setup: Setup, candles: Candles, *, bot: Bot, params: Params) -> 
         params=params,
         losses_in_a_row=bot.losses_in_row,
         recent_r=_recent_r(),
+        leader=leader,
     )
+
+
+def _leader(candles: Candles, *, market_data: MarketData, now: datetime) -> Callable[[], Candles | None]:
+    """Return what loads BTC's bars beside a pair's, once; None where they cannot be had, for no setup waits for them."""
+    symbol = bitcoin.leader_of(candles.symbol)
+
+    @cache
+    def load() -> Candles | None:
+        if symbol == candles.symbol:
+            return candles
+        try:
+            return market_data.candles(symbol, candles.timeframe, now=now, limit=len(candles))
+        except (MarketDataUnavailable, UnknownSymbol) as error:
+            logger.warning("%s is asked about without BTC: %s", candles.symbol, error)
+            return None
+
+    return load
 
 
 def question(signal: Signal, *, market_data: MarketData) -> Question | None:
@@ -116,7 +142,8 @@ def question(signal: Signal, *, market_data: MarketData) -> Question | None:
     )
     if not len(candles) or candles.opened_at(len(candles) - 1) != signal.bar_at:
         return None
-    asked = question_of(setup_of(signal), candles, bot=bot, params=params)
+    leader = _leader(candles, market_data=market_data, now=closed_at)
+    asked = _question_of(setup_of(signal), candles, leader, bot=bot, params=params)
     return replace(asked, known=answers(signal))
 
 

@@ -124,7 +124,7 @@ def _counsel(
     fast = [each for each in advisers.advisers(context) if not each.is_slow and each.name != own.source]
     if made.plan is None or not fast:
         return alone
-    question = advisers.question_of(setup, candles, bot=bot, params=context.params)
+    question = advisers.question_now(setup, candles, bot=bot, context=context)
     answers = tuple(advisers.answer(each, question) for each in fast)
     return Counsel(asked=(*(each.name for each in fast), own.source), advices=(*answers, own), bypassed=alone.bypassed)
 
