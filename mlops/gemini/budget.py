@@ -63,7 +63,7 @@ def settle(booking: Booking, *, tokens: int, cost: int, failed: bool) -> None:
     GeminiUsage.objects.filter(day=booking.day).update(
         tokens=F("tokens") + tokens - booking.tokens,
         cost_micro_usd=F("cost_micro_usd") + cost - booking.cost,
-        failures=F("failures") + failed,
+        failures=F("failures") + int(failed),  # PostgreSQL adds no booleans
     )
 
 
