@@ -85,6 +85,45 @@ def test_random_walks_and_parameters_equal_the_slow_reference(
     assert result.balance == slow.balance
 
 
+@pytest.mark.parametrize("seed", [11, 12])
+def test_the_least_and_the_most_that_a_venue_takes_are_those_of_the_live_engine(seed: int) -> None:
+    bars = rounded(walk(seed, 420, deviation=0.01), 2)
+    params = Params.of({**OPEN, "timeframe": "15m", "pairs": [bars.symbol], "losing_streak": 1})
+    free = StoredMarket({bars.symbol: bars}, fee_rate=FEE).markets()[bars.symbol]
+    sizes = sorted(trade.quantity for trade in backtested(bars, free, params, (EveryBar(),)).trades)
+    low, high = sizes[len(sizes) // 4], sizes[-len(sizes) // 4]
+    # Off the grid, as some venues name them: the least is rounded up, the most down.
+    market = replace(
+        free, min_quantity=low - free.quantity_step * Decimal("0.5"), max_quantity=high + free.quantity_step / 2
+    )
+
+    result = backtested(bars, market, params, (EveryBar(),))
+
+    slow = Reference(bars, market, params, (EveryBar(),))
+    expected = [(done.entered_at, done.plan.quantity) for done in slow.run()]
+    assert [(trade.opened_at, trade.quantity) for trade in result.trades] == expected
+    assert result.balance == slow.balance
+    assert max(quantity for _, quantity in expected) == high < sizes[-1]
+    assert result.refusals["size"] > 0
+
+
+def test_bars_after_the_end_change_nothing() -> None:
+    bars = walk(3, 420)
+    params = Params.of({**OPEN, "timeframe": "15m", "pairs": [bars.symbol], "max_cluster_risk": 0.02})
+    asked: dict[str, Any] = {"params": params, "strategies": (EveryBar(),), "slippage": Slippage(fraction=0.0)}
+
+    made = [
+        backtest.run(
+            {bars.symbol: each}, {bars.symbol: MARKET}, **asked,
+            balance=Decimal(10_000), start=bars.closed_at(0), end=bars.closed_at(299),
+        )
+        for each in (bars, bars.slice(0, 301))
+    ]  # fmt: skip
+
+    assert made[0] == made[1]
+    assert made[0].trades
+
+
 def test_the_names_of_the_verdicts_are_those_of_the_live_engine_in_its_order() -> None:
     bars, params = walk(1, 300), Params.of(dict.fromkeys((switch for switch, _ in filters.OPTIONAL), True))
     sides = np.ones(300, dtype=np.int8)

@@ -104,7 +104,15 @@ def prepare(
     listed = [Series(candles=series[symbol], market=markets[symbol]) for symbol in symbols]
     limits = limits_of(params, start=start, end=end)
     order = [params.pairs.index(symbol) for symbol in symbols]
-    setups = setups_of(listed, limits.start_ms, strategies=strategies, params=params, order=order, universe=universe)
+    setups = setups_of(
+        listed,
+        limits.start_ms,
+        strategies=strategies,
+        params=params,
+        order=order,
+        ticks=limits.ticks,
+        universe=universe,
+    )
     row, allies = allies_of(listed, setups, limits.start_ms, limits.ticks, params)
     limits = limits._replace(ally_row=row, allies=allies)
     slips = slips_of(

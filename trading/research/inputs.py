@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,6 +25,8 @@ from trading.research.universe import Universe
 
 Number = TypeVar("Number", np.float64, np.int64)
 
+ENDLESS = 2**62
+"""Ticks, or the lots of an order, where there is no limit."""
 FRESHNESS = ("setup_age", "price_age")
 VERDICTS = (
     *FRESHNESS,
@@ -76,6 +78,9 @@ class Grids(NamedTuple):
     costs: Floats
     """Fees of both legs and slippage, a fraction of the entry."""
     min_notional: Floats
+    min_lots: Ints
+    max_lots: Ints
+    """Least and most of an order."""
     allows_short: NDArray[np.bool_]
     value_mul: Ints
     value_div: Ints
@@ -127,9 +132,10 @@ def setups_of(
     strategies: Sequence[Strategy],
     params: Params,
     order: Sequence[int],
+    ticks: int = ENDLESS,
     universe: Universe | None = None,
 ) -> Setups:
-    """Find every symbol's setups from `start_ms` on; `order` ranks the symbols within a tick.
+    """Find every symbol's setups of so many ticks from `start_ms` on; `order` ranks the symbols within a tick.
 
     With a `universe`, bars of pairs that were not on the list known at their close are not judged.
     """
@@ -137,7 +143,7 @@ def setups_of(
     found = []
     for index, each in enumerate(series):
         leader = bars.get(bitcoin.leader_of(each.candles.symbol))
-        found.append(_found(index, each, start_ms, strategies, params, leader, universe))
+        found.append(_found(index, each, start_ms, ticks, strategies, params, leader, universe))
     columns = [np.concatenate([part[n] for part in found]) for n in range(len(Setups._fields))]
     rank = np.array(order, dtype=np.int64)[columns[1]]
     by_time = np.lexsort((rank, columns[0]))
@@ -146,7 +152,7 @@ def setups_of(
 
 def grids_of(series: Sequence[Series], params: Params) -> Grids:
     rows = [_grid(each, params) for each in series]
-    kinds: list[Any] = [np.float64] * 6 + [np.bool_] + [np.int64] * 10
+    kinds: list[Any] = [np.float64] * 6 + [np.int64] * 2 + [np.bool_] + [np.int64] * 10
     columns: list[Any] = [
         np.array(column, dtype=kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)
     ]
@@ -199,6 +205,7 @@ def _found(
     index: int,
     series: Series,
     start_ms: int,
+    most_ticks: int,
     strategies: Sequence[Strategy],
     params: Params,
     leader: Candles | None,
@@ -210,7 +217,7 @@ def _found(
     span = timeframes.milliseconds(candles.timeframe)
     ticks = (candles.opened + span - start_ms) // span
     warm = np.arange(len(candles)) >= indicators.warmup_bars(params)
-    judged = (sides != 0) & warm & (ticks >= 0) & (analysis.atr > 0)
+    judged = (sides != 0) & warm & (ticks >= 0) & (ticks < most_ticks) & (analysis.atr > 0)
     if universe is not None:
         judged &= universe.holds(candles.symbol, candles.opened + span)
     bars = np.flatnonzero(judged)
@@ -302,6 +309,7 @@ def _grid(series: Series, params: Params) -> tuple[object, ...]:
         float(market.fee_rate),
         position.cost_fraction(params, market),
         float(market.min_notional),
+        *_lot_limits(market),
         market.allows_short,
         steps * lots * value[0],
         value[1],
@@ -314,6 +322,13 @@ def _grid(series: Series, params: Params) -> tuple[object, ...]:
         10**df,
         fee,
     )
+
+
+def _lot_limits(market: Market) -> tuple[int, int]:
+    """Return the least and the most lots of an order, in whole numbers, so that a tie is a tie."""
+    most = ENDLESS if market.max_quantity is None else int(market.max_quantity / market.quantity_step)
+    least = (market.min_quantity / market.quantity_step).to_integral_value(rounding=ROUND_CEILING)
+    return int(least), min(ENDLESS, most)
 
 
 def _factor(places: int) -> tuple[int, int]:

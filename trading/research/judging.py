@@ -204,13 +204,15 @@ def _size(
         loss = abs(entry - level) + grids.fee_rate[symbol] * (entry + level)
         left = equity * limits.max_leverage - (float(exposure[2]) + float(exposure[3]) / FINE) / UNIT
         raw = min(equity * part / loss, left / entry) / grids.lot[symbol]
-    lots = int(np.floor(raw)) if raw > 0.0 else 0
+    most = grids.max_lots[symbol]
+    lots = min(int(np.floor(raw)), most) if raw > 0.0 else 0
     least = grids.min_notional[symbol] / grids.lot[symbol] / entry
     near = 1e-9 + 1e-12 * abs(raw)
-    if abs(raw - np.rint(raw)) < near or abs(lots - least) < near:
+    is_enough = lots >= least and lots >= grids.min_lots[symbol]
+    if (raw < most + 1.0 and abs(raw - np.rint(raw)) < near) or abs(lots - least) < near:
         row = records.attempts[account[ATTEMPTED]]
-        row[0], row[1], row[2], row[3], row[4] = setup, account[EQUITY], planned, stop, lots if lots >= least else 0
+        row[0], row[1], row[2], row[3], row[4] = setup, account[EQUITY], planned, stop, lots if is_enough else 0
         row[5], row[6], row[7], row[8] = exposure
         records.attempt_fraction[account[ATTEMPTED]] = fraction
         account[ATTEMPTED] += 1
-    return lots if lots >= least else 0
+    return lots if is_enough else 0
