@@ -7,6 +7,7 @@ class SiteConfig(AppConfig):
     name = "julaba_site"
 
     def ready(self) -> None:
-        from julaba_site import checks, redaction  # noqa: F401  # the checks register themselves
+        # The checks register themselves, and tasks find their application. Programs without Django need neither.
+        from julaba_site import celery, checks, redaction  # noqa: F401
 
         redaction.begin()

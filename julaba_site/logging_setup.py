@@ -60,7 +60,7 @@ def handlers(*, log_format: str, folder: str, name: str) -> dict[str, dict[str, 
     Any number of processes may write one file: each line is one write to its end, and each process opens the file anew
     when somebody else has moved it away (logrotate).
     """
-    formatter = "json" if log_format == "json" else "line"
+    formatter = _formatter(log_format)
     made: dict[str, dict[str, Any]] = {"stderr": {"class": "logging.StreamHandler", "formatter": formatter}}
     if folder:
         path = Path(folder)
@@ -81,9 +81,11 @@ def config(*, level: str, log_format: str, folder: str, name: str) -> dict[str, 
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        # Only the one that is used: that of JSON loads structlog, and with it megabytes.
         "formatters": {
-            "line": {"()": "julaba_site.logging_setup.Text"},
-            "json": {"()": "julaba_site.logging_setup.json_formatter"},
+            name: {"()": f"julaba_site.logging_setup.{maker}"}
+            for name, maker in (("line", "Text"), ("json", "json_formatter"))
+            if name == _formatter(log_format)
         },
         "handlers": made,
         # In an outage it logs a traceback a second; dashboard.hub says once that Redis does not answer.
@@ -94,6 +96,10 @@ def config(*, level: str, log_format: str, folder: str, name: str) -> dict[str, 
         },
         "root": {"handlers": list(made), "level": level},
     }
+
+
+def _formatter(log_format: str) -> str:
+    return "json" if log_format == "json" else "line"
 
 
 def _of_request() -> dict[str, Any]:

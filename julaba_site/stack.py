@@ -38,7 +38,8 @@ WITHOUT_KEYS = [
     "BACKUP_KEY_FILE",
     "JULABA_ROLE=web",
 ]
-CELERY = [*PYTHON, "-Wignore:You're running the worker with superuser", "-m", "celery", "-q"]
+CELERY = [*PYTHON, "-Wignore:You're running the worker with superuser", "-m", "celery", "-q", "--skip-checks"]
+"""`manage.py up` has checked the settings; here it would load every page, 25 MB a worker, for nothing."""
 WORKER = ["worker", "-lWARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
@@ -49,7 +50,7 @@ ENVIRONMENT = {
 }
 MOST_MEMORY_KB = 1_000_000
 """A trading process that has grown beyond this, several times what it needs, is replaced after its tick."""
-IDLE_MEMORY_KB = 100_000
+IDLE_MEMORY_KB = 160_000
 """Any other process that has grown beyond this is replaced after its task: a scan takes 200 MB for a second."""
 OTHER_QUEUES = "work,notify,ml,research"
 OTHER_PROCESSES = 3
@@ -111,7 +112,7 @@ def run(stack: Stack) -> None:
         if stack.needs_stream:
             supervisor.start(Child("stream", [*WITHOUT_KEYS, *MANAGE, "stream"]))
         # No tick although trading was started anew: then it is beat that sends none.
-        beat = [*CELERY, "-Ajulaba_site.beat", "beat", "-lWARNING"]
+        beat = [*PYTHON, "-m", "julaba_site.beat"]
         supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
         sd_notify.ready(f"answers on {stack.origin}/")
         supervisor.run()

@@ -12,6 +12,8 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.core.checks import Tags
+from django.core.checks.registry import registry
 from django.db import Error, connection
 
 from julaba_site import embedded, env, security
@@ -89,6 +91,15 @@ def check_secrets() -> None:
         values = [value] if isinstance(value, str) else [str(each) for each in value]
         if any("dummy" in each or each.startswith("AAAAAAAAAAAAAAAA") for each in values):
             raise StartupError(f"{name} is the dummy of an example: put in a value of your own")
+
+
+def check_settings() -> None:
+    """Refuse what a system check calls an error; those of pages and administration, which load both, are left out."""
+    for check in registry.get_checks():
+        if {Tags.admin, Tags.urls}.isdisjoint(getattr(check, "tags", ())):
+            for found in check(app_configs=None, databases=None):
+                if found.is_serious() and not found.is_silenced():
+                    raise StartupError(f"{found.msg} {found.hint or ''} ({found.id})")
 
 
 def check_strategies() -> None:

@@ -35,6 +35,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    """Return what a process was started by, 0 where it has ended."""
+    try:
+        return int(_stat(pid)[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def eventually(holds: Callable[[], bool], *, within: float = 30.0) -> bool:
     """Return whether a condition comes true in time."""
     deadline = time.monotonic() + within

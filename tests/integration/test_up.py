@@ -18,7 +18,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 
-from julaba_site import embedded, startup
+from julaba_site import embedded, stack, startup
 from tests import ports
 from tests.processes import descendants, eventually, is_alive, needs_linux
 
@@ -215,6 +215,18 @@ def test_pr_07_the_trading_worker_has_a_limit_of_memory(running: Running) -> Non
     assert any(b"-Qtrading" in words and b"--max-memory-per-child=" in words for words in started)
 
 
+@needs_linux
+def test_a_worker_that_has_done_nothing_yet_is_far_from_being_replaced(running: Running) -> None:
+    assert eventually(running.is_complete, within=30)
+    worker = next(pid for pid in running.processes() if b"-Qwork" in command_line(pid))
+
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
+
+    # What it forks begins with its memory: too near the limit, each task would leave a process to be replaced.
+    assert found is not None
+    assert int(found[1]) < 0.7 * stack.IDLE_MEMORY_KB
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
@@ -225,6 +237,7 @@ def test_pr_07_the_trading_worker_has_a_limit_of_memory(running: Running) -> Non
         ("JULABA_DATA_DIR", "/dev/null/julaba", "/dev/null/julaba cannot be written"),
         ("JULABA_HOST", "192.0.2.1", "JULABA_HOST 192.0.2.1 is no address of this machine"),
         ("STRATEGIES", "trading.core.strategies.Crystal", "trading.core.strategies.Crystal"),
+        ("ALLOWED_HOSTS", "*", "Name each host. (julaba.E001)"),
         ("PORT", "eighty", "PORT='eighty' is not a whole number"),
         ("DEBUG", "maybe", "DEBUG='maybe' is neither on nor off"),
     ],

@@ -3,41 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.soak import measures
+from tests.soak import market, measures
 from tests.soak.measures import Found, Sample
+from trading.core.candles import resample
 
 WELL = Found(seconds=3600, slopes={"trading": 1.0}, jitter_ms=200, ticks=1800, frames=100, requests=50, faults=3)
 
 
-def life(role: str, pid: int, *, begin: float = 0.0, end: float = 3600.0, growth: float) -> list[Sample]:
-    """Return a process that grows by so many megabytes an hour after it has filled its caches."""
-    times = [begin + (end - begin) * step / 100 for step in range(101)]
-    return [
-        Sample(
-            at=at, role=role, pid=pid, rss=100 + growth * at / 3600 + (0 if at - begin > 0.2 * (end - begin) else -50)
-        )
-        for at in times
-    ]
+def life(
+    role: str, pid: int, *, begin: float = 0.0, end: float = 3600.0, growth: float, parent: int = 0
+) -> list[Sample]:
+    """Return a process that grows by so many megabytes an hour after it has filled its caches, with a peak now and then."""
+    steps = round((end - begin) / 5)
+    found = []
+    for step in range(steps + 1):
+        at = begin + (end - begin) * step / steps
+        cold = -50 if at - begin < 0.2 * (end - begin) else 0
+        peak = 200 if step % 60 == 59 or at > end - 10 else 0
+        found.append(Sample(at=at, role=role, pid=pid, rss=100 + growth * at / 3600 + cold + peak, parent=parent))
+    return found
 
 
-def test_growth_is_told_an_hour_and_the_beginning_is_left_out() -> None:
+def test_growth_is_told_an_hour_and_neither_the_beginning_nor_peaks_turn_it() -> None:
     samples = [*life("trading", 1, growth=7.0), *life("work", 2, growth=0.0)]
 
     found = measures.slopes(samples)
 
-    assert found["trading"] == pytest.approx(7.0)
+    assert found["trading"] == pytest.approx(7.0, abs=0.01)
     assert found["work"] == pytest.approx(0.0, abs=1e-9)
+    assert measures.unjudged(samples) == []
 
 
-def test_of_a_role_the_longest_life_counts() -> None:
-    short = life("work", 2, begin=0, end=5, growth=4000.0)[:50]
+def test_of_a_role_the_process_that_grows_most_counts_and_short_lives_do_not() -> None:
+    short = life("work", 3, begin=0, end=800, growth=4000.0)
+    samples = [*life("work", 1, begin=1000, growth=1.0), *life("work", 2, end=1800, growth=9.0), *short]
 
-    assert measures.slopes([*life("work", 1, growth=1.0), *short])["work"] == pytest.approx(1.0)
-    assert measures.slopes(short[:5]) == {}
+    assert measures.slopes(samples)["work"] == pytest.approx(9.0, abs=0.01)
+    assert measures.slopes(short) == {}
+    assert measures.unjudged(short) == ["work"]
+
+
+def test_a_child_that_was_replaced_is_counted_and_one_that_stays_is_judged() -> None:
+    master, stays = life("work", 1, growth=0.0), life("work", 2, growth=6.0, parent=1)
+    recycled = life("work", 3, begin=100, end=2000, growth=400.0, parent=1)
+    killed_with_its_parent = life("work", 5, end=1800, growth=8.0, parent=4)
+    samples = [*master, *stays, *recycled, *life("work", 4, end=1800, growth=0.0), *killed_with_its_parent]
+
+    assert [each[0].pid for each in measures.replaced(samples)] == [3]
+    assert measures.slopes(samples) == {
+        "work": pytest.approx(0.0, abs=1e-9),
+        "work-child": pytest.approx(8.0, abs=0.01),
+    }
+
+
+def test_an_hour_of_the_simulated_market_passes_in_a_minute() -> None:
+    now = datetime(2026, 3, 1, 12, 30, 20, tzinfo=UTC)
+    fast = market.SimulatedMarket(seed=7)
+
+    minutes = fast.candles("BTC/USDT", "1m", now=now, limit=45)
+    longer = fast.candles("BTC/USDT", "15m", now=now, limit=3)
+    last = fast.tickers(["BTC/USDT"], now=now.replace(second=0))["BTC/USDT"]
+
+    assert len(minutes) == 45
+    assert last.price == minutes.close[-1]
+    assert timedelta(0) <= now.replace(second=0) - last.at <= timedelta(milliseconds=84)
+    assert np.array_equal(resample(minutes, "15m").close, longer.close)
+    assert market._inside(now + timedelta(minutes=1)) - market._inside(now) == timedelta(hours=1)
 
 
 def test_jitter_is_the_distance_from_the_pause_and_blows_are_left_out() -> None:
@@ -50,7 +87,7 @@ def test_jitter_is_the_distance_from_the_pause_and_blows_are_left_out() -> None:
 
 def test_a_system_that_kept_every_promise_passes() -> None:
     assert WELL.problems == []
-    assert WELL.line.startswith("minutes=60 violations=0 ticks=1800 jitter_p99_ms=200 slope_mb_h=1.0(trading)")
+    assert WELL.line.startswith("minutes=60 violations=0 ticks=1800 jitter_p99_ms=200 slope_mb_h=1.0(trading) ")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +95,9 @@ def test_a_system_that_kept_every_promise_passes() -> None:
     [
         {"violations": ["I-14 a: b"]},
         {"slopes": {"web": 5.1}},
+        {"unjudged": ["web"]},
+        {"replaced": 601},
+        {"log_mb": 65.0},
         {"jitter_ms": 501.0},
         {"ticks": 0},
         {"frames": 0},
@@ -74,4 +114,4 @@ def test_each_broken_promise_fails_it(changed: dict[str, Any]) -> None:
 
 
 def test_a_short_run_tells_growth_and_does_not_judge_it() -> None:
-    assert replace(WELL, seconds=600, slopes={"web": 50.0}).problems == []
+    assert replace(WELL, seconds=600, slopes={"web": 50.0}, unjudged=["web"]).problems == []

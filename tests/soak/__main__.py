@@ -47,8 +47,10 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
     readers.start()
     rows, blow_at = running.rows(), began + asked.faults
     end = began + asked.minutes * 60
+    log_mb = 0.0
     while time.monotonic() < end:
         samples += running.samples(began)
+        log_mb = max(log_mb, running.files_mb("*-wal"))
         if asked.faults and time.monotonic() > blow_at and end - time.monotonic() > RECOVERY_S:
             struck = time.time()
             breaks.append((struck, struck + RECOVERY_S))
@@ -66,6 +68,8 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
         seconds=seconds,
         violations=running.violations(),
         slopes=measures.slopes(samples),
+        unjudged=measures.unjudged(samples),
+        replaced=len(measures.replaced(samples)),
         jitter_ms=measures.jitter(started, every=TICK_S, breaks=breaks),
         ticks=len(started),
         frames=sockets.frames,
@@ -74,6 +78,7 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
         failed=readers.failed,
         faults=len(breaks),
         files_mb=running.files_mb(),
+        log_mb=log_mb,
         rows_a_minute=(running.rows() - rows) / (seconds / 60),
         is_well=is_well,
     )
@@ -82,7 +87,7 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (60)")
-    parser.add_argument("--sockets", type=int, default=15, help="browsers that listen all the time (15)")
+    parser.add_argument("--sockets", type=int, default=200, help="browsers that listen all the time (200)")
     parser.add_argument("--faults", type=float, default=120.0, help="mean seconds between two blows (120); 0: none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", help="keep the data directory and the output in this folder")

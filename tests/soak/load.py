@@ -19,16 +19,19 @@ PATHS: Sequence[str] = (
     *("/api/v1/status", "/api/v1/trades", "/api/v1/signals", "/api/v1/equity", "/api/v1/events", "/metrics", "/health"),
 )
 PAUSE_S = 0.25
+A_PERSON = 18
+"""Fewer than an account may have open at once: one that was cut off comes back before its old place is free."""
 EXPECTED = (200, 503)
 """What /health may answer; everything else answers 200."""
 
 
 class Sockets(threading.Thread):
-    """So many browsers, each of which connects anew when its socket closes."""
+    """So many browsers, each of which connects anew when its socket closes; one account has A_PERSON of them."""
 
     def __init__(self, system: System, count: int) -> None:
         super().__init__(daemon=True)
         self._system, self._count, self._is_over = system, count, threading.Event()
+        self._cookies = system.cookies(-(-count // A_PERSON))
         self.frames = self.lost = 0
 
     def run(self) -> None:
@@ -39,15 +42,14 @@ class Sockets(threading.Thread):
         self.join(timeout=30)
 
     async def _all(self) -> None:
-        await asyncio.gather(*(self._one() for _ in range(self._count)))
+        await asyncio.gather(*(self._one(self._cookies[number // A_PERSON]) for number in range(self._count)))
 
-    async def _one(self) -> None:
+    async def _one(self, cookie: str) -> None:
         address = self._system.url.replace("http", "ws", 1) + "/ws/live"
         while not self._is_over.is_set():
             try:
-                headers = {"Cookie": self._system.cookie}
                 async with client.connect(
-                    address, additional_headers=headers, origin=Origin(self._system.url)
+                    address, additional_headers={"Cookie": cookie}, origin=Origin(self._system.url)
                 ) as socket:
                     await self._listen(socket)
             except (OSError, WebSocketException, TimeoutError):

@@ -20,11 +20,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests import ports
-from tests.processes import descendants
+from tests.processes import descendants, parent_of
 from tests.soak.measures import Sample
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("uvicorn", "trading@", "work@", "beat", "redis-server", "stream")
+ROLES = ("uvicorn", "trading@", "work@", "beat", "redis-server", "stream", "julaba_site.stack")
 PATIENCE_S = 180.0
 MEGABYTE = 1024 * 1024
 
@@ -35,26 +35,36 @@ class System:
     def __init__(self, folder: Path, process: subprocess.Popen[bytes], port: int) -> None:
         self.folder, self.process = folder, process
         self.url = f"http://127.0.0.1:{port}"
-        self._jar = http.cookiejar.CookieJar()
-        self._browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
-
-    @property
-    def cookie(self) -> str:
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._jar)
+        self._browser, self.cookie = urllib.request.build_opener(), ""
 
     def log_in(self) -> None:
         """Take the password that start-up prints, as a person would."""
         password = self._wait_for(self._password)
         self._wait_for(lambda: self.get("/livez") == 200)
-        page = self._browser.open(f"{self.url}/login/", timeout=20).read().decode()
+        self._browser, self.cookie = self._session("operator", password)
+
+    def cookies(self, count: int) -> list[str]:
+        """Make so many accounts, and return the cookies of a session of each."""
+        password = "a-long-password-for-a-soak"
+        make = "from django.contrib.auth import get_user_model as model\n"
+        make += f"[model().objects.create_user(f'soak{{n}}', password={password!r}) for n in range({count})]"
+        command = [sys.executable, "manage.py", "shell", "-v0", "-c", make]
+        subprocess.run(command, cwd=ROOT, env=_environment(self.folder, 0), timeout=100, check=True)
+        return [self._session(f"soak{number}", password)[1] for number in range(count)]
+
+    def _session(self, name: str, password: str) -> tuple[urllib.request.OpenerDirector, str]:
+        jar = http.cookiejar.CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        page = browser.open(f"{self.url}/login/", timeout=20).read().decode()
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token is not None
-        form = {"username": "operator", "password": password, "csrfmiddlewaretoken": token[1]}
+        form = {"username": name, "password": password, "csrfmiddlewaretoken": token[1]}
         asked = urllib.request.Request(
             f"{self.url}/login/", urllib.parse.urlencode(form).encode(), {"Referer": f"{self.url}/login/"}
         )
-        with self._browser.open(asked, timeout=20) as answer:
+        with browser.open(asked, timeout=20) as answer:
             assert "/login" not in answer.url, "the log-in was refused"
+        return browser, "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
 
     def wait_for_trading(self) -> None:
         """Wait until the simulated past has been replayed and ticks come."""
@@ -74,14 +84,16 @@ class System:
             return 0
 
     def samples(self, began: float) -> list[Sample]:
-        """Return each of the system's processes now; pools of workers are told apart by their process."""
-        found = []
-        for pid in descendants(self.process.pid):
+        """Return each of the system's processes now, those of pools with the one that made them."""
+        found, roles = list[Sample](), dict[int, str]()
+        for pid in (self.process.pid, *descendants(self.process.pid)):
             with suppress(OSError, StopIteration):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                role = next(role for role in ROLES if role in words).rstrip("@")
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                found.append(Sample(at=time.monotonic() - began, role=role, pid=pid, rss=pages * 4096 / MEGABYTE))
+                roles[pid] = role = next(role for role in ROLES if role in words).rstrip("@")
+                pages, parent = int(Path(f"/proc/{pid}/statm").read_text().split()[1]), parent_of(pid)
+                rss, at = pages * 4096 / MEGABYTE, time.monotonic() - began
+                maker = parent if roles.get(parent) == role else 0
+                found.append(Sample(at=at, role=role, pid=pid, rss=rss, parent=maker))
         return found
 
     def strike(self, fate: random.Random) -> str:
@@ -92,7 +104,9 @@ class System:
                 command = ["redis-cli", "-s", str(self.folder / "run" / "redis.sock"), "FLUSHALL"]
                 subprocess.run(command, timeout=10, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             return "flushed redis"
-        victims = [sample for sample in self.samples(0.0) if sample.role != "redis-server" or kind == "pause"]
+        # The one that looks after the others is what starts them anew; Redis, killed, is as good as flushed.
+        spared = {"julaba_site.stack"} | ({"redis-server"} if kind == "kill" else set())
+        victims = [sample for sample in self.samples(0.0) if sample.role not in spared]
         if not victims:
             return "found nobody"
         victim = fate.choice(victims)
@@ -116,8 +130,12 @@ class System:
         names = [str(row[0]) for row in self._asked("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return sum(int(str(self._asked(f'SELECT COUNT(*) FROM "{name}"')[0][0])) for name in names)
 
-    def files_mb(self) -> float:
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / MEGABYTE
+    def files_mb(self, pattern: str = "*") -> float:
+        size = 0
+        for path in self.folder.rglob(pattern):
+            with suppress(FileNotFoundError):  # it was turned over meanwhile
+                size += path.stat().st_size if path.is_file() else 0
+        return size / MEGABYTE
 
     def violations(self) -> list[str]:
         """Return what breaks an invariant, by the command an operator would use."""
@@ -178,6 +196,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     return {
         **kept,
         "JULABA_DATA_DIR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "tests.soak.settings",
         "PORT": str(port or 8000),
         "LOG_LEVEL": "WARNING",
         "SCAN_SECONDS": "60",

@@ -42,6 +42,7 @@ class Command(BaseCommand):
         else:
             startup.check_redis(settings.REDIS_URL)
         startup.check_secrets()
+        startup.check_settings()
         startup.check_strategies()
         startup.check_database()
 
