@@ -70,6 +70,7 @@ class Wire:
         except (OSError, NoAnswer) as failure:
             connection.close()
             raise NoAnswer(f"Gemini cannot be reached: {_words(failure)}", is_billed=False) from failure
+        connected: Any = connection.sock
         try:
             kept = {name: value for name, value in headers.items() if name.lower() not in _OURS}
             connection.request(method, path, body, {**kept, "Connection": "close"})
@@ -81,6 +82,7 @@ class Wire:
             raise NoAnswer(f"the connection to Gemini broke: {_words(failure)}", is_billed=True) from failure
         finally:
             connection.close()
+            connected.hang_up()
         check(told)
         return told
 
@@ -127,6 +129,9 @@ class _Timed:
         return io.BufferedReader(_Reads(self._socket, self._deadline))
 
     def close(self) -> None:
+        """Keep the line: http.client closes it as soon as an answer says that it is the last, before it is read."""
+
+    def hang_up(self) -> None:
         self._socket.close()
 
 
@@ -197,6 +202,8 @@ def _finite(digits: str) -> float:
 
 def _check_form(body: Any) -> None:
     """Let through what both kits read without a surprise: one candidate of text, and counts of tokens."""
+    if isinstance(body, dict) and isinstance(blocked := body.get("promptFeedback"), dict) and "blockReason" in blocked:
+        raise NoAnswer("Gemini blocked the question", is_billed=True)
     candidates = body.get("candidates") if isinstance(body, dict) else None
     if not isinstance(candidates, list) or len(candidates) != 1 or not isinstance(candidates[0], dict):
         raise NoAnswer("Gemini gave no answer, or more than one", is_billed=True)

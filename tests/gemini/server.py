@@ -97,6 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self._send(200, self.gemini.next_body())
 
+    def _unmeasured(self) -> None:
+        """Answer well, and let the end of the line be the end of the answer."""
+        self._answer()
+
     def _status(self) -> None:
         self._send(self.gemini.status, json.dumps({"error": {"code": self.gemini.status, "message": KEY}}).encode())
 
@@ -145,7 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")  # as servers say that were asked to hang up
+            if self.gemini.fault != "unmeasured":
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
         except OSError:

@@ -165,6 +165,7 @@ def test_without_a_key_nothing_is_sent_and_nothing_is_booked(gemini: Gemini, set
         ("no candidate", {"candidates": []}),
         ("two candidates", {"candidates": [*envelope("{}")["candidates"], *envelope("{}")["candidates"]]}),
         ("a blocked prompt", {"promptFeedback": {"blockReason": "SAFETY"}}),
+        ("a blocked prompt with an answer", {**envelope(json.dumps(YES)), "promptFeedback": {"blockReason": "OTHER"}}),
         ("broken off", {"candidates": [{"content": {"parts": [{"text": "{}"}]}, "finishReason": "MAX_TOKENS"}]}),
         ("a call of a function", {"candidates": [{"content": {"parts": [{"functionCall": {"name": "buy"}}]}}]}),
         ("no parts", {"candidates": [{"content": {"role": "model"}}]}),

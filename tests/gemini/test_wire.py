@@ -80,6 +80,12 @@ def test_an_exchange_is_whole_and_asks_for_nothing_packed(plain: Gemini) -> None
     assert call.headers["accept-encoding"] == "identity"
 
 
+def test_an_answer_may_end_with_the_line(plain: Gemini) -> None:
+    plain.fault = "unmeasured"
+
+    assert exchange(plain.url, f"{plain.url}/x").body == plain.next_body()
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/x", "https://evil.example/x", "http://169.254.169.254/latest", "file:///etc/passwd"]
 )
