@@ -92,6 +92,8 @@ BINANCE = [
 MEXC = [
     (400, 26, "operation not allowed", REJECTED),
     (400, 400, "api key required", DENIED),
+    (400, 400, "quantity scale is invalid", REJECTED),
+    (400, 400, "The start time cannot be earlier than 90 days", UNCLEAR),
     (401, 401, "No authority", DENIED),
     (403, 403, "Access Denied", DENIED),
     (429, 429, "Too Many Requests", THROTTLED),
@@ -184,5 +186,7 @@ def test_no_code_proves_two_things() -> None:
 
 def test_a_contract_that_mexc_does_not_know_is_denied_by_its_code_alone() -> None:
     assert is_unknown_order("mexc", Reply(status=200, body='{"success":false,"code":2040,"message":"order not exist"}'))
-    assert not is_unknown_order("mexc", Reply(status=200, body='{"success":true,"code":0,"data":null}'))
+    assert is_unknown_order("mexc", Reply(status=200, body='{"success":true,"code":0,"data":null}'))
+    for body in ("{}", "null", '{"success":false,"data":null}', '{"success":true,"data":{"orderId":"1"}}'):
+        assert not is_unknown_order("mexc", Reply(status=200, body=body))
     assert not is_unknown_order("mexc", Reply(status=502, body='{"code":2040}'))

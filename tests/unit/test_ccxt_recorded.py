@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.canned import Canned, canned
+from trading.adapters import ccxt_questions
 from trading.adapters.ccxt_broker import CcxtBroker
 from trading.adapters.ccxt_client import CcxtClient
 from trading.core.ports import OrderKind, OrderRejected, OrderRequest, OrderSide, OutcomeUnknown, ReportStatus
@@ -295,3 +296,27 @@ def test_mexc_denies_an_order_by_its_code(place: Canned) -> None:
     assert find(broker) is None
     with pytest.raises(OrderRejected, match="knows no order"):
         broker.cancel(CLIENT_ID, symbol=SYMBOL, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_more_trades_than_mexc_lists_at_once_are_all_found(
+    place: Canned, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    monkeypatch.setitem(ccxt_questions._PAGE, "mexc", 3)
+    made = [(str(number), MS - 10_000 + 1_000 * number) for number in range(8)]
+    broker = broker_at(place, "mexc")
+
+    def listed(symbol: str, since: int, limit: int, params: dict[str, int]) -> list[dict[str, Any]]:
+        inside = [
+            {"id": id, "timestamp": at, "amount": "1", "price": "1", "side": "buy", "order": "1", "fee": None}
+            for id, at in sorted(made, key=lambda one: -one[1] if newest_first else one[1])
+            if since <= at <= params["until"]
+        ]
+        return inside[:limit]
+
+    monkeypatch.setattr(broker.client.exchange, "fetch_my_trades", listed)
+    monkeypatch.setattr(ccxt_questions, "_check_list", lambda client, call: None)
+
+    fills = broker.fills([SYMBOL], since=datetime.now(UTC) - timedelta(hours=1), now=datetime.now(UTC))
+
+    assert [fill.venue_fill_id.rpartition("-")[2] for fill in fills] == [id for id, _ in made]

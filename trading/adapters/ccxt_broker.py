@@ -14,8 +14,9 @@ from trading.adapters import ccxt_orders as orders
 from trading.adapters import ccxt_questions as questions
 from trading.adapters import ccxt_reports as reports
 from trading.adapters.ccxt_budget import HeldBack
-from trading.adapters.ccxt_client import RECEIVE_WINDOW, TIMED, Call, CcxtClient
-from trading.adapters.ccxt_codes import BINANCE
+from trading.adapters.ccxt_client import Call, CcxtClient
+from trading.adapters.ccxt_codes import BINANCE, MEXC
+from trading.adapters.ccxt_mexc_swaps import CROSS, LONG, SHORT
 from trading.adapters.ccxt_outcomes import (
     VENDOR_ERRORS,
     Asked,
@@ -58,7 +59,7 @@ class CcxtBroker:
         """Return what the venue allows; raises OutcomeUnknown where it cannot be asked, OrderRejected without the symbol."""
         return Capabilities(
             stop=orders.stop_support(self.client.exchange_id, self._market(symbol)),
-            receive_window=RECEIVE_WINDOW if self.client.exchange_id in TIMED else None,
+            receive_window=self.client.receive_window,
             pays_notional=self.client.kind == "spot",
         )
 
@@ -137,6 +138,10 @@ class CcxtBroker:
         """Binance keeps the stops of a swap apart from its other orders."""
         return self.client.kind == "swap" and self.client.exchange_id in BINANCE
 
+    @property
+    def _is_known(self) -> bool:
+        return self.client.exchange_id in BINANCE | MEXC
+
     def _ready(self, symbol: str, *, urgent: bool) -> Any:
         """Return the market once its rules and the venue's clock are known, so that one request is enough."""
         try:
@@ -147,7 +152,7 @@ class CcxtBroker:
         if market is None or market.get("active") is False:
             self.client.doubt_markets()
             raise OrderRejected(f"{self.client.exchange_id} has no {symbol} that trades")
-        if self._has_algo_orders and not urgent and symbol not in self.client.capped:
+        if self.client.kind == "swap" and self._is_known and not urgent and symbol not in self.client.capped:
             self._cap_leverage(symbol)
         return market
 
@@ -159,12 +164,19 @@ class CcxtBroker:
                 raise OrderRejected(
                     f"{self.client.exchange_id} keeps long and short apart: set the position mode to one-way"
                 )
-            questions.ask(self.client, lambda: exchange.set_leverage(_LEVERAGE, symbol))
+            for params in self._leverage_terms():
+                questions.ask(self.client, lambda p=params: exchange.set_leverage(_LEVERAGE, symbol, p))  # type: ignore[misc]
         except OutcomeUnknown as doubt:
             raise NotSent(
                 f"the leverage of {symbol} could not be capped: {doubt}", retry_after=_held(doubt.__cause__)
             ) from doubt
         self.client.capped.add(symbol)
+
+    def _leverage_terms(self) -> list[dict[str, int]]:
+        """Return what a venue wants told besides: MEXC caps each side of a symbol on its own."""
+        if self.client.exchange_id in BINANCE:
+            return [{}]
+        return [{"openType": CROSS, "positionType": side} for side in (LONG, SHORT)]
 
     def _market(self, symbol: str) -> Any:
         market = questions.ask(self.client, self.client.markets).get(symbol)

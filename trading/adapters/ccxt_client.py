@@ -14,7 +14,7 @@ from decimal import localcontext
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from trading.adapters import meters
+from trading.adapters import ccxt_mexc_swaps, meters
 from trading.adapters.ccxt_budget import Allowance, HeldBack, OwnPause, Pause
 from trading.adapters.ccxt_codes import BINANCE, MEXC
 from trading.adapters.ccxt_lazy import ccxt
@@ -23,7 +23,9 @@ from trading.core import timeframes
 
 RECEIVE_WINDOW = timedelta(seconds=2)
 TIMED = BINANCE | MEXC
-"""Venues that refuse a request which arrives more than RECEIVE_WINDOW after its timestamp."""
+"""Venues that refuse a request which arrives more than a receive window after its timestamp."""
+_MEXC_SWAPS_WINDOW = timedelta(seconds=10)
+"""MEXC's own for contracts, since ccxt does not send ours there."""
 
 # Cost units per second where the venue's own limit is not what ccxt says: MEXC gives 500 to each endpoint in ten seconds.
 _PER_SECOND = {"mexc": 50.0}
@@ -117,6 +119,13 @@ class CcxtClient:
                 yield call
         finally:
             _call.reset(token)
+
+    @property
+    def receive_window(self) -> timedelta | None:
+        """Return how long after its timestamp a request is still taken; None where the venue does not look."""
+        if self.exchange_id not in TIMED:
+            return None
+        return _MEXC_SWAPS_WINDOW if self.exchange_id in MEXC and self.kind == "swap" else RECEIVE_WINDOW
 
     def pause_left(self) -> timedelta | None:
         """Return how long the venue still wants to be left alone."""
@@ -277,10 +286,13 @@ def _overrides(base: Any, client: CcxtClient) -> dict[str, Any]:
     methods: dict[str, Any] = {"throttle": throttle, "fetch": fetch, "on_rest_response": on_rest_response}
     if base.__name__ in TIMED:
         methods["nonce"] = nonce
-    if base.__name__ in MEXC:
-        ours = base.fetch_spot_markets if client.kind == "spot" else base.fetch_swap_markets
-        methods["fetch_markets"] = lambda self, params=None: ours(self, params or {})
-    return methods
+    return methods | (_of_mexc(base, client.kind) if base.__name__ in MEXC else {})
+
+
+def _of_mexc(base: Any, kind: str) -> dict[str, Any]:
+    ours = base.fetch_spot_markets if kind == "spot" else base.fetch_swap_markets
+    orders = ccxt_mexc_swaps.overrides(base) if kind == "swap" else {}
+    return {"fetch_markets": lambda self, params=None: ours(self, params or {}), **orders}
 
 
 def required_credentials(exchange_id: str) -> frozenset[str]:

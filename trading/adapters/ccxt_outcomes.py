@@ -103,7 +103,9 @@ def names_our_order(exchange_id: str, order: object, asked: Asked, *, sent: Sent
     if not isinstance(raw, dict):
         return False
     venue = codes.of(exchange_id)
-    named = next((raw[key] for key in ("clientOrderId", "newClientOrderId", "clientAlgoId") if raw.get(key)), None)
+    named = next(
+        (raw[key] for key in ("clientOrderId", "newClientOrderId", "clientAlgoId", "externalOid") if raw.get(key)), None
+    )
     named = named or order.get("clientOrderId")
     if named != asked.client_id and (named is not None or (venue is not None and venue.echoes_client_id)):
         return False
@@ -128,7 +130,13 @@ def is_unknown_order(exchange_id: str, reply: Reply | None) -> bool:
     venue = codes.of(exchange_id)
     if reply is None or venue is None or reply.status >= 500:
         return False
-    return code_of(reply)[0] in venue.unknown_order
+    return code_of(reply)[0] in venue.unknown_order or _has_nothing(reply)
+
+
+def _has_nothing(reply: Reply) -> bool:
+    """True where MEXC's contracts answer well, and with nothing."""
+    content = parsed(reply.body)
+    return isinstance(content, dict) and content.get("success") is True and content.get("data") is None
 
 
 def is_denied(exchange_id: str, error: BaseException, *, sent: Sent) -> bool:
@@ -197,6 +205,10 @@ def _coded(venue: codes.Codes, reply: Reply) -> Outcome:
         return _by_text(text.lower())
     if code == "30018" and "market order" in text.lower():
         return Outcome.REJECTED  # with any other text it is the account that may not trade
+    if code == "400":
+        # MEXC's word for whatever it does not like about a request.
+        refused = Outcome.REJECTED if "scale is invalid" in text else Outcome.AMBIGUOUS
+        return Outcome.DENIED_ACCESS if "api key required" in text else refused
     # On Binance spot, -2021 and -2022 belong to cancel-replace; futures use them for an order that is refused.
     if code == "-2021" and "would immediately trigger" in text.lower():
         return Outcome.REJECTED

@@ -113,22 +113,20 @@ def order_trades(client: CcxtClient, order_id: str, symbol: str) -> list[Any]:
 
 
 def _window(client: CcxtClient, symbol: str, since: int, until: int, found: dict[str, Any]) -> None:
+    """Add the trades of a window to `found`."""
+    if client.exchange_id in MEXC:
+        _both_ways(client, symbol, since, until, found)
+        return
     limit = _PAGE.get(client.exchange_id)
     params: dict[str, Any] = {"until": until}
     cursor: int | None = since
     while True:
-        page = ask(
-            client,
-            lambda c=cursor, p=params: client.exchange.fetch_my_trades(symbol, c, limit or 1000, dict(p)),  # type: ignore[misc]
-            lists=True,
-        )
+        page = _page(client, symbol, cursor, params)
         fresh = [trade for trade in page if str(_id(trade)) not in found]
         found |= {str(_id(trade)): trade for trade in fresh}
         if not fresh or (limit is not None and len(page) < limit):
             if limit is not None and len(page) >= limit:
-                raise OutcomeUnknown(
-                    f"{client.exchange_id} has more trades of {symbol} in one millisecond than it lists"
-                )
+                raise _too_many(client, symbol)
             return
         last = max(page, key=_at)
         if client.exchange_id in BINANCE:
@@ -137,6 +135,35 @@ def _window(client: CcxtClient, symbol: str, since: int, until: int, found: dict
                 return
         else:
             cursor = _at(last)
+
+
+def _both_ways(client: CcxtClient, symbol: str, since: int, until: int, found: dict[str, Any]) -> None:
+    """Add MEXC's trades of a window: it does not say which end a full page is from, so both ways are gone from there."""
+
+    def take(first: int, last: int) -> tuple[list[Any], bool]:
+        page = _page(client, symbol, first, {("end_time" if client.kind == "swap" else "until"): last})
+        known = len(found)
+        found.update({str(_id(trade)): trade for trade in page})
+        return page, len(found) > known
+
+    limit = _PAGE[client.exchange_id]
+    first_page, _ = take(since, until)
+    for is_newer in (True, False):
+        page, goes_on = first_page, True
+        while goes_on and len(page) >= limit:
+            oldest, newest = min(map(_at, page)), max(map(_at, page))
+            if oldest == newest:
+                raise _too_many(client, symbol)
+            page, goes_on = take(newest, until) if is_newer else take(since, oldest)
+
+
+def _page(client: CcxtClient, symbol: str, since: int | None, params: dict[str, Any]) -> list[Any]:
+    limit = _PAGE.get(client.exchange_id, 1000)
+    return ask(client, lambda: client.exchange.fetch_my_trades(symbol, since, limit, dict(params)), lists=True)
+
+
+def _too_many(client: CcxtClient, symbol: str) -> OutcomeUnknown:
+    return OutcomeUnknown(f"{client.exchange_id} has more trades of {symbol} in one millisecond than it lists")
 
 
 def _id(trade: Any) -> str:
@@ -171,6 +198,12 @@ def _total(account: Any) -> Decimal:
 
 def _check_list(client: CcxtClient, call: Call) -> None:
     answer = parsed(call.reply.body if call.reply else "")
-    shape: Any = list if client.kind == "spot" and client.exchange_id in _LISTS_ARE_BARE else (dict, list)
-    if not isinstance(answer, shape):
+    if client.exchange_id in MEXC and client.kind == "swap":
+        # Contracts wrap a list, and say so where there is nothing in it.
+        is_list = isinstance(answer, dict) and answer.get("success") is True
+    elif client.exchange_id in _LISTS_ARE_BARE:
+        is_list = isinstance(answer, list)
+    else:
+        is_list = isinstance(answer, dict | list)
+    if not is_list:
         raise OutcomeUnknown(f"{client.exchange_id} did not answer with a list")
