@@ -139,18 +139,21 @@ class Stack:
         )
 
     def _command(self, *words: bytes) -> None:
+        assert self._answer(*words)[:1] in b"+:"
+
+    def _answer(self, *words: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(5)
             client.connect(str(self.socket))
             client.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-            assert client.recv(64)[:1] in b"+:"
+            return client.recv(64)
 
     def _redis_answers(self) -> bool:
+        """Return whether it is there and has read what it kept."""
         try:
-            self._command(b"PING")
+            return self._answer(b"PING").startswith(b"+PONG")
         except OSError:
             return False
-        return True
 
     def _run(self, *words: str) -> None:
         subprocess.run([sys.executable, *words], cwd=ROOT, env=self.env, check=True, timeout=60)
