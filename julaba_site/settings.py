@@ -12,10 +12,11 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from julaba_site import credentials_key, embedded, env, logging_setup, security
+from julaba_site import compiled, credentials_key, embedded, env, logging_setup, security
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 JULABA_DATA_DIR = Path(env.text("JULABA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+compiled.keep(code=BASE_DIR / "trading" / "core", data=JULABA_DATA_DIR)
 PORT = env.whole("PORT", 8000, low=1, high=65535)
 CODE_VERSION = "0.1.0"
 
@@ -25,6 +26,8 @@ SECRET_KEY = env.secret("SECRET_KEY") or env.local_secret(JULABA_DATA_DIR / "sec
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"))
 ALLOWED_ORIGINS = env.words("ALLOWED_ORIGINS", tuple(f"http://{host}:{PORT}" for host in ALLOWED_HOSTS))
 """Scheme, host and port of every page that may open a socket; anything else is refused before it is accepted."""
+ALLOWED_HOSTS = [*dict.fromkeys((*ALLOWED_HOSTS, "127.0.0.1"))]
+"""Prometheus and health checks ask this machine by its address, past the proxy."""
 CSRF_TRUSTED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin.startswith("https://")]
 HTTPS = env.flag("HTTPS", default=False)
 """Browsers reach the pages by https alone, through a proxy that TRUSTED_PROXIES names."""

@@ -145,6 +145,45 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_an_upgrade_runs_the_migrations_again_and_waits_for_the_database() -> None:
+    migrate = (DEPLOY / "systemd/julaba-migrate.service").read_text()
+
+    # What `systemctl restart julaba.target` reaches; a unit that only remains active would not run again.
+    assert re.search(r"^PartOf=julaba.target$", migrate, re.MULTILINE)
+    assert re.search(r"^ExecStartPre=.*pg_isready .*\$DATABASE_URL", migrate, re.MULTILINE)
+    assert re.search(r"^ExecStartPost=.* check --deploy --fail-level ERROR$", migrate, re.MULTILINE)
+    for path in SERVICES:
+        words = path.read_text()
+        if "celery" in words:
+            assert "Requires=julaba-migrate.service" in words
+            assert "PartOf=julaba.target" in words
+
+
+def test_the_units_may_write_where_the_example_keeps_backups() -> None:
+    folder = re.search(r"^BACKUP_DIR=(.*)$", (DEPLOY / "production.env.example").read_text(), re.MULTILINE)
+
+    assert folder is not None
+    for path in SERVICES:
+        assert f"-{folder[1]}" in Unit(path)["Service"]["ReadWritePaths"].split()
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx")
+def test_nginx_takes_the_example(tmp_path: Path) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=julaba.example", "-days", "1"]
+    subprocess.run([*command, "-keyout", "k.pem", "-out", "c.pem"], cwd=tmp_path, capture_output=True, check=True)
+    text = (DEPLOY / "nginx/julaba.conf").read_text()
+    text = re.sub(r"/etc/letsencrypt/\S+/(fullchain|privkey)", lambda found: f"{tmp_path}/{found[1][0]}", text)
+    for long, short in (("f.pem", "c.pem"), ("p.pem", "k.pem")):
+        text = text.replace(f"{tmp_path}/{long}", f"{tmp_path}/{short}")
+    (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}}}\n")
+
+    done = subprocess.run(
+        ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, timeout=30
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_nginx_asks_for_addresses_that_exist_and_gives_no_metrics_away() -> None:
     text = (DEPLOY / "nginx/julaba.conf").read_text()
 

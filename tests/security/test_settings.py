@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "deploy" / "production.env.example"
 ASKED = (
     *("HTTPS", "SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "EXPOSED"),
     *("REQUIRE_TOTP", "SESSION_IDLE_MINUTES", "SECURE_HSTS_SECONDS", "SECURE_SSL_REDIRECT", "TRUSTED_PROXIES", "DEBUG"),
-    *("ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"),
+    *("ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "ALLOWED_HOSTS"),
 )
 
 
@@ -65,6 +65,8 @@ def test_the_example_of_production_passes_every_check(tmp_path: Path) -> None:
         "DEBUG": False,
         "ALLOWED_ORIGINS": ["https://julaba.example"],
         "CSRF_TRUSTED_ORIGINS": ["https://julaba.example"],
+        # Prometheus and the health checks of containers ask for the machine itself, not for its name.
+        "ALLOWED_HOSTS": ["julaba.example", "127.0.0.1"],
     }
 
 
