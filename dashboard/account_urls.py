@@ -5,7 +5,7 @@ from django.urls import path
 
 from dashboard import views
 from dashboard.lockout import LoginForm
-from dashboard.views import security
+from dashboard.views import people, security
 
 login = auth.LoginView.as_view(
     template_name="dashboard/login.html", authentication_form=LoginForm, redirect_authenticated_user=True
@@ -15,6 +15,9 @@ urlpatterns = [
     path("login/", login, name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", views.Password.as_view(), name="password"),
+    path("users/", people.users, name="users"),
+    path("users/add/", people.make, name="make-user"),
+    path("users/<int:pk>/", people.change, name="change-user"),
     path("account/", security.security, name="security"),
     path("account/confirm/", security.confirm, name="confirm"),
     path("account/second-step/", security.second_step, name="second-step"),

@@ -19,7 +19,7 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from dashboard import denials, problems, sessions, stepup, twofactor
+from dashboard import denials, problems, sessions, stepup, twofactor, typed
 from trading.services import audit
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -72,7 +72,7 @@ class SecurityHeaders:
 
 
 class Access:
-    """End sessions in time, hold them at their second step, and ask again before what is dangerous."""
+    """End sessions in time, hold them at their second step, ask again before what is dangerous, and for its word where it is real money."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -93,6 +93,9 @@ class Access:
         if getattr(request, "session_ended", False):
             sessions.close_sockets()
         return answer
+
+    def process_view(self, request: HttpRequest, *_: object) -> HttpResponseBase | None:
+        return typed.ask(request) if request.user.is_authenticated else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         if isinstance(exception, PermissionDenied):

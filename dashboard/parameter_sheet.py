@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboard import told
 from dashboard.told import Json
+from trading.core.param_spec import Spec
 from trading.core.params import SPECS, Params
 
 
@@ -74,14 +75,28 @@ def words(value: Any) -> str:
         return ", ".join(str(each) for each in value)
     if value is None:
         return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _figure(value) if isinstance(value, int | float) else str(value)
+
+
+def place_of(name: str, value: Any) -> int | None:
+    """Return where a value lies in its parameter's range, in percent."""
+    spec = SPECS.get(name)
+    if spec is None or spec.low is None or spec.high is None or spec.high <= spec.low:
+        return None
+    return round(100 * (value - spec.low) / (spec.high - spec.low)) if isinstance(value, int | float) else None
+
+
+def _figure(value: float) -> str:
+    """Return large numbers with commas and small ones with what digits they have: never an exponent."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 and value == int(value) else f"{value:.10g}"
+
+
+def _range(spec: Spec) -> str:
+    return spec.range_text if spec.low is None or spec.high is None else f"{_figure(spec.low)} to {_figure(spec.high)}"
 
 
 def _row(name: str, value: Any) -> ParameterRow:
     spec = SPECS[name]
-    place = None
-    if spec.low is not None and spec.high is not None and spec.high > spec.low:
-        place = round(100 * (value - spec.low) / (spec.high - spec.low))
     is_list = isinstance(value, tuple)
     return ParameterRow(
         name=name,
@@ -89,9 +104,9 @@ def _row(name: str, value: Any) -> ParameterRow:
         value=f"{len(value)} in all" if is_list else words(value),
         default=f"{len(spec.default)} in all" if is_list else words(spec.default),
         unit=spec.unit,
-        range=spec.range_text,
+        range=_range(spec),
         help=f"{spec.help} Now: {words(value)}." if is_list else spec.help,
         is_changed=value != spec.default,
         is_risk=spec.risk,
-        place=place,
+        place=place_of(name, value),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from dashboard import formats
+from dashboard import formats, heat
 from dashboard.figures import Figure
 from dashboard.formats import NOTHING, Signed
 from dashboard.listings.trades import EXITS
@@ -19,9 +19,9 @@ Point = tuple[int, float]
 GROUP_TITLES = {
     "symbol": "Pair",
     "exit": "Left by",
+    "regime": "Regime at entry",
     "side": "Side",
     "weekday": "Weekday, UTC",
-    "hour": "Hour, UTC",
 }
 _STEPS = (0.0025, 0.01, 0.02)
 """Days are shaded in four steps; these fractions of equity part them."""
@@ -56,6 +56,8 @@ class Sheet:
     equity: Sequence[Point]
     drawdown: Sequence[Point]
     calendar: Sequence[CalendarDay]
+    hours: Sequence[tuple[str, Sequence[heat.Square]]]
+    distribution: Sequence[heat.Bin]
 
 
 def sheet(results: Sequence[Result], equity: Sequence[Point], days: Sequence[Day]) -> Sheet:
@@ -69,6 +71,8 @@ def sheet(results: Sequence[Result], equity: Sequence[Point], days: Sequence[Day
         equity=equity,
         drawdown=falls,
         calendar=calendar(days),
+        hours=heat.hours(results) if summary else [],
+        distribution=heat.distribution(results),
     )
 
 

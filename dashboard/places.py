@@ -75,6 +75,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place(name="journal", label="Journal", key="j", icon="M3 1h10v14H3zM6 4h4M6 7h4M6 10h4"),
             Place(name="logs", label="Log", key="g", permission="trading.view_log", icon="M2 3h12M2 6h12M2 9h8M2 12h10"),
             Place(name="audit", label="Audit", key="u", icon="M5 4h6v4H5zM2 12a3 2 0 1 0 5 0 3 2 0 1 0-5 0M9 12a3 2 0 1 0 5 0 3 2 0 1 0-5 0M8 8v2", permission="trading.view_auditentry"),
+            Place(name="users", label="Users", key="x", permission="auth.view_user", icon="M5.5 2a2.5 2.5 0 1 0 0 5 2.5 2.5 0 1 0 0-5M1 14c0-6 9-6 9 0M11 3a2 2 0 0 1 0 4M12 9.5c2 .5 3 2 3 4.5"),
             Place(name="setup", label="Set-up", key="z", icon="M2 3h3v3H2zM2 10h3v3H2zM8 4.5h6M8 11.5h6"),
         ),
     ),

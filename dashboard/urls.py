@@ -7,16 +7,18 @@ from django.views.generic import RedirectView
 
 from dashboard import health_views, logs_views, metrics, views
 from dashboard.api import documents
-from dashboard.views import audit
+from dashboard.views import audit, drafts
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("positions/", views.positions, name="positions"),
     path("trades/", views.trades, name="trades"),
     path("trades/<int:pk>/", views.trade, name="trade"),
+    path("trades/<int:pk>/close/", views.close_trade, name="close-trade"),
     path("trades/<int:pk>/notes/", views.note_trade, name="note-trade"),
     path("signals/", views.signals, name="signals"),
     path("signals/<int:pk>/", views.decision, name="decision"),
+    path("signals/<int:pk>/replay/", views.replay_decision, name="replay-decision"),
     path("chart/", views.chart, name="chart"),
     path("pairs/", views.pairs, name="pairs"),
     path("pairs/switches/", views.pair_switches, name="pair-switches"),
@@ -41,7 +43,13 @@ urlpatterns = [
     path("proposals/", views.proposals, name="proposals"),
     path("proposals/<int:pk>/<slug:act>/", views.decide_proposal, name="decide-proposal"),
     path("parameters/", views.parameters, name="parameters"),
+    path("parameters/change/", drafts.change, name="change-parameters"),
+    path("parameters/drafts/", drafts.drafts, name="drafts"),
+    path("parameters/drafts/<int:pk>/", drafts.draft, name="draft"),
+    path("parameters/drafts/<int:pk>/<slug:act>/", drafts.decide, name="decide-draft"),
     path("parameters/history/", views.revisions, name="revisions"),
+    path("parameters/history/<int:number>/", drafts.revision, name="revision"),
+    path("parameters/history/<int:number>/roll-back/", drafts.roll_back, name="roll-back-parameters"),
     path("risk/", views.risk, name="risk"),
     path("reconciliation/", views.reconciliation, name="reconciliation"),
     path("invariants/", views.invariants, name="invariants"),

@@ -51,6 +51,13 @@ def decisions(*, since: datetime, now: datetime) -> list[Row]:
     return sorted(rows, key=lambda row: (row.bar_at, row.symbol))
 
 
+def one(pk: int, *, now: datetime) -> Row | None:
+    """Compute one decision again; None where there is no such signal. Raises MarketDataUnavailable as `decisions` does."""
+    signals = Signal.objects.filter(pk=pk).select_related("revision").prefetch_related("verdicts")
+    signal = signals.first()
+    return _again(signal, past.reader(), market_wiring.market_data().markets(), now) if signal else None
+
+
 def fills(*, since: datetime) -> list[FillRow]:
     """Return the entries that were filled from `since` on, oldest first."""
     trades = Trade.objects.filter(opened_at__gte=since, quantity__gt=0).order_by("pk")

@@ -46,7 +46,12 @@ def study(held: Work) -> tuple[dict[str, Any], str]:
 
 
 def parity(held: Work) -> tuple[dict[str, Any], str]:
-    """Compute again what was really decided since the run's first moment, and set each fill beside its plan."""
+    """Compute again what was really decided since the run's first moment, and set each fill beside its plan.
+
+    A plan that names a signal asks for that decision alone.
+    """
+    if held.run.plan and "signal" in held.run.plan:
+        return _one_decision(held, held.run.plan["signal"]), ""
     since, now = held.run.start_at or held.run.requested_at, timezone.now()
     held.step(10, "computing decisions again")
     rows = live_parity.decisions(since=since, now=now)
@@ -66,6 +71,15 @@ def parity(held: Work) -> tuple[dict[str, Any], str]:
         "entries": len(fills),
     }
     return report, ""
+
+
+def _one_decision(held: Work, pk: int) -> dict[str, Any]:
+    held.step(10, f"computing decision {pk} again")
+    row = live_parity.one(pk, now=timezone.now())
+    if row is None:
+        raise ValueError(f"there is no decision {pk}")
+    match = None if row.cause is Cause.NOT_STORED else row.cause in EXPECTED
+    return {"signal": pk, "match": match, "cause": str(row.cause), "text": row.text}
 
 
 def _plan(plan: Mapping[str, Any], seed: int) -> Plan:

@@ -16,8 +16,12 @@ KINDS = tuple((kind.value, str(kind.label)) for kind in RunKind if kind != RunKi
 
 
 def rows() -> QuerySet[BacktestRun]:
-    """Return the runs that people asked for, without what they found; comparisons of drafts stand with their drafts."""
-    return BacktestRun.objects.exclude(kind=RunKind.COMPARISON).defer("result", "log", "against")
+    """Return the runs that people asked for, without what they found.
+
+    Comparisons of drafts stand with their drafts, and replays of one decision with it.
+    """
+    beside = Q(kind=RunKind.COMPARISON) | Q(kind=RunKind.PARITY, plan__isnull=False)
+    return BacktestRun.objects.exclude(beside).defer("result", "log", "against")
 
 
 def as_json(run: BacktestRun) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from dashboard.views.backtests import (
 )
 from dashboard.views.chart import chart
 from dashboard.views.chat import answer, chat, explain
-from dashboard.views.decisions import decision, signals
+from dashboard.views.decisions import decision, replay_decision, signals
 from dashboard.views.journal import journal, states
 from dashboard.views.notes import note_trade
 from dashboard.views.pairs import history as pair_history
@@ -30,7 +30,7 @@ from dashboard.views.reports import ai_report, decide_model, lift_bypass, ml_rep
 from dashboard.views.risk import risk
 from dashboard.views.setup import setup
 from dashboard.views.system import health
-from dashboard.views.trades import trade, trades
+from dashboard.views.trades import close_trade, trade, trades
 
 __all__ = [
     "Password",
@@ -44,6 +44,7 @@ __all__ = [
     "cancel_backtest",
     "chart",
     "chat",
+    "close_trade",
     "compare_backtests",
     "decide_model",
     "decide_proposal",
@@ -69,6 +70,7 @@ __all__ = [
     "positions",
     "proposals",
     "reconciliation",
+    "replay_decision",
     "revisions",
     "risk",
     "roll_back_model",

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import ai_sheet, cells, decision_sheet, formats, frame, presenters
+from dashboard import ai_sheet, cells, decision_sheet, formats, frame, presenters, replays, run_form
 from dashboard.listings import SIGNALS
 from dashboard.table import Cell, Column
 from dashboard.views.lists import ListPage
 from mlops.selectors import became
 from trading import selectors
 from trading.models import Signal
+from trading.services import backtesting
 
 SPANS = {"1d": ("24 h", timedelta(days=1)), "7d": ("7 d", timedelta(days=7)), "30d": ("30 d", timedelta(days=30))}
 
@@ -96,4 +101,27 @@ def decision(request: HttpRequest, pk: int) -> HttpResponse:
     found = selectors.decision(pk)
     if found is None:
         raise Http404("there is no such decision")
-    return frame.page(request, "dashboard/decision.html", place="signals", sheet=decision_sheet.sheet(found))
+    return frame.page(
+        request,
+        "dashboard/decision.html",
+        place="signals",
+        sheet=decision_sheet.sheet(found),
+        replay=replays.newest(pk),
+        may_replay=request.user.has_perm(run_form.PERMISSION),
+    )
+
+
+@require_POST
+def replay_decision(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have a decision computed again from its stored inputs, and lead back to it, where the answer will stand."""
+    assert isinstance(request.user, User)
+    if not request.user.has_perm(run_form.PERMISSION):
+        raise PermissionDenied
+    signal = Signal.objects.filter(pk=pk).select_related("revision").first()
+    if signal is None:
+        raise Http404("there is no such decision")
+    try:
+        replays.ask(signal, user=request.user, now=timezone.now())
+    except backtesting.RunRefused as refusal:
+        messages.error(request, f"Not replayed: {refusal}.")
+    return redirect("decision", pk)

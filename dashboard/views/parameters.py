@@ -1,8 +1,12 @@
-"""The parameters in force, and how they came to be; they are edited in the admin."""
+"""The parameters in force, and how they came to be."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -11,17 +15,28 @@ from dashboard.listings import REVISIONS
 from dashboard.table import Cell, Column
 from dashboard.views.lists import ListPage, Tab
 from trading import selectors
-from trading.models import ParameterRevision
+from trading.models import ParameterDraft, ParameterRevision
+from trading.services.gate import OPEN
 
-TABS = (Tab(name="parameters", label="In force"), Tab(name="revisions", label="History"))
+PROPOSE = "trading.add_parameterrevision"
+TABS = (
+    Tab(name="parameters", label="In force"),
+    Tab(name="drafts", label="Drafts"),
+    Tab(name="revisions", label="History"),
+)
+
+
+def change_cell(changes: Sequence[Mapping[str, Any]], *, none: str = "nothing") -> Cell:
+    """Return what changes, a line each, as revisions and drafts keep it."""
+    lines = tuple(
+        f"{change['name']}: {parameter_sheet.words(change.get('old'))} → {parameter_sheet.words(change.get('new'))}"
+        for change in changes
+    )
+    return Cell(lines=lines) if lines else Cell(text=none, tone="faint")
 
 
 def _changes(row: ParameterRevision) -> Cell:
-    lines = tuple(
-        f"{change['name']}: {parameter_sheet.words(change.get('old'))} → {parameter_sheet.words(change.get('new'))}"
-        for change in row.changes
-    )
-    return Cell(lines=lines) if lines else Cell(text="the defaults" if row.number == 1 else "nothing", tone="faint")
+    return change_cell(row.changes, none="the defaults" if row.number == 1 else "nothing")
 
 
 PAGE = ListPage(
@@ -30,6 +45,7 @@ PAGE = ListPage(
     listing=REVISIONS,
     caption="Revisions of the parameters, newest first",
     empty="Every change of the parameters will stand here, with its reason. The first tick writes the defaults.",
+    href=lambda row: reverse("revision", args=[row.number]),
     tabs=TABS,
     columns=(
         Column(label="Revision", css="pair", sort="number", cell=lambda row: Cell(text=f"#{row.number}")),
@@ -58,6 +74,8 @@ def parameters(request: HttpRequest) -> HttpResponse:
         q=asked,
         only_changed=only_changed,
         revision=selectors.revision(),
+        drafts=ParameterDraft.objects.filter(status__in=OPEN).order_by("-pk"),
+        may_change=request.user.has_perm(PROPOSE),
         tabs=TABS,
         tab="parameters",
     )

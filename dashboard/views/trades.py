@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import cells, formats, frame, trade_sheet
+from dashboard import cells, formats, frame, switch, trade_sheet
 from dashboard.listings import TRADES
 from dashboard.listings import trades as listing
 from dashboard.table import Cell, Column
 from dashboard.views.lists import ListPage
 from dashboard.views.notes import PERMISSION
 from trading import selectors
-from trading.models import Trade, TradeStatus
+from trading.models import ACTIVE, Trade, TradeStatus
+from trading.services import manual
 
 
 def _pair(row: Trade) -> Cell:
@@ -108,4 +113,18 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
         now=now,
         sheet=sheet,
         may_note=request.user.has_perm(PERMISSION),
+        may_close=found.status in ACTIVE and request.user.has_perm(switch.PERMISSION),
     )
+
+
+@require_POST
+def close_trade(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for a trade to be closed at the market; the next tick does it, as it does every exit."""
+    assert isinstance(request.user, User)
+    if not request.user.has_perm(switch.PERMISSION):
+        raise PermissionDenied
+    if manual.request_close(pk, by=request.user.get_username(), now=timezone.now()):
+        messages.success(request, f"Trade {pk} is closed with the next tick.")
+    else:
+        messages.error(request, f"Nothing was changed: trade {pk} is closed, or leaves already.")
+    return redirect("trade", pk)

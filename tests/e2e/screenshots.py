@@ -31,6 +31,8 @@ PAGES = {
     "ml-report": "/ml-report/",
     "proposals": "/proposals/",
     "parameters": "/parameters/",
+    "change": "/parameters/change/",
+    "drafts": "/parameters/drafts/",
     "revisions": "/parameters/history/",
     "risk": "/risk/",
     "reconciliation": "/reconciliation/",
@@ -42,12 +44,17 @@ PAGES = {
     "states": "/journal/states/",
     "logs": "/logs/",
     "audit": "/audit/",
+    "users": "/users/",
     "setup": "/setup/",
+    "security": "/account/",
     "password": "/password/",
 }
-INSIDE = {"trade": "/trades/?status=closed", "trade-open": "/trades/?status=open", "decision": "/signals/?status=taken"}
-INSIDE |= {"pair": "/pairs/"}
-"""Pages that only a row of a list leads to."""
+INSIDE = {"trade": "/trades/?symbol=BTC/USDT&status=closed", "trade-open": "/trades/?status=open"}
+INSIDE |= {"decision": "/signals/?status=taken", "refused": "/signals/?status=refused", "pair": "/pairs/"}
+INSIDE |= {"draft": "/parameters/drafts/", "revision": "/parameters/history/", "backtest": "/backtests/?kind=backtest"}
+INSIDE |= {"sweep": "/backtests/?kind=sweep"}
+"""Pages that only a row of a list leads to: the first one of this list."""
+COMPARED = "/backtests/compare/?run=1&run=2"
 
 
 def main(folder: Path, wanted: Sequence[str]) -> None:
@@ -58,6 +65,7 @@ def main(folder: Path, wanted: Sequence[str]) -> None:
                 site.do("from tests import page_factories; page_factories.fill(now)")
                 site.do("from tests import pair_factories; pair_factories.fill(now)")
                 site.do("from tests.mlops import report_rows; report_rows.fill(now)")
+                site.do("from tests import rich_factories; rich_factories.fill(now)")
             for theme in ("light", "dark"):
                 for size in SIZES:
                     _shoot_all(browser, site.url, content, theme, size, folder, wanted)
@@ -80,6 +88,9 @@ def _shoot_all(
             page.goto(url + path)
             _shoot(page, folder, title, suffix, is_narrow=size == "narrow")
     if content == "full":
+        page.goto(url + COMPARED)
+        if not wanted or "compared" in wanted:
+            _shoot(page, folder, "compared", suffix, is_narrow=size == "narrow")
         for title, path in INSIDE.items():
             if not wanted or title in wanted:
                 page.goto(url + path)

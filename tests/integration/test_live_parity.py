@@ -15,10 +15,12 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from trading import live_parity, wiring
+from dashboard import replays
+from tests import factories
+from trading import live_parity, runs, wiring
 from trading.core import decision
 from trading.management.commands.demo import DEMO
-from trading.models import EquityPoint, Signal, SignalStatus, Trade
+from trading.models import BacktestRun, EquityPoint, Signal, SignalStatus, Trade
 from trading.research.audit import EXPECTED, Cause, Row
 from trading.services import ledger, parameters, replaying
 
@@ -175,3 +177,21 @@ def test_the_command_prints_json(signals: Any) -> None:
 def test_wrong_arguments_are_one_line(words: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("parity", *words)
+
+
+def test_one_decision_is_computed_again_by_itself(signals: Any) -> None:
+    whole = {(row.symbol, row.bar_at): row for row in rows()}
+    signal = signals.first()
+
+    assert live_parity.one(signal.pk, now=NOW) == whole[signal.symbol, signal.bar_at]
+    assert live_parity.one(0, now=NOW) is None
+
+
+def test_the_replay_of_a_decision_by_the_worker_matches(signals: Any) -> None:
+    user = factories.user()
+    run = replays.ask(signals.first(), user=user, now=NOW)
+
+    assert runs.work()
+
+    told = replays.as_json(BacktestRun.objects.get(pk=run.pk))
+    assert (told["status"], told["match"], told["cause"]) == ("done", True, "same")

@@ -1,4 +1,4 @@
-"""What the closed trades amount to: in total and by symbol, side, way out, hour and weekday."""
+"""What the closed trades amount to: in total and by symbol, regime, side, way out, hour and weekday."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Result:
     r: float | None
     opened_at: datetime
     closed_at: datetime
+    regime: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,12 @@ class Summary:
     wins_in_row: int
     losses_in_row: int
     groups: dict[str, list[Group]]
-    """By symbol, side, exit, hour and weekday (of the exit, UTC)."""
+    """By symbol, regime, side, exit, hour and weekday (of the exit, UTC)."""
 
 
 _GROUPS: dict[str, Callable[[Result], str]] = {
     "symbol": lambda result: result.symbol,
+    "regime": lambda result: result.regime,
     "side": lambda result: result.side,
     "exit": lambda result: result.exit_reason,
     "hour": lambda result: f"{result.closed_at.hour:02}",
@@ -78,7 +80,8 @@ def results(*, since: datetime | None) -> list[Result]:
     if since is not None:
         closed = closed.filter(closed_at__gte=since)
     rows = closed.order_by("-closed_at", "-pk").values_list(
-        "symbol", "side", "exit_reason", "gross_pnl", "fees", "entry_price", "first_stop", "quantity", "opened_at", "closed_at"
+        "symbol", "side", "exit_reason", "gross_pnl", "fees", "entry_price", "first_stop", "quantity", "opened_at", "closed_at",
+        "signal__regime",
     )  # fmt: skip
     return [_result(*row) for row in rows[:MOST_TRADES]][::-1]
 
@@ -119,6 +122,7 @@ def _result(  # one row of values_list
     quantity: Decimal,
     opened_at: datetime | None,
     closed_at: datetime | None,
+    regime: str,
 ) -> Result:
     assert opened_at is not None  # the query asked for those that have both
     assert closed_at is not None
@@ -132,6 +136,7 @@ def _result(  # one row of values_list
         r=float(gross - fees) / risk if risk > 0 else None,
         opened_at=opened_at,
         closed_at=closed_at,
+        regime=regime,
     )
 
 

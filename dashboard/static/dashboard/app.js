@@ -30,6 +30,8 @@ const curves = document.getElementById("curves");
 if (curves) (await import("./research.js")).curves(curves, document.getElementById("curves-legend"), parsed("curves-data"));
 const kind = document.getElementById("ask-kind");
 if (kind) (await import("./study_form.js")).bindStudyForm(kind);
+const change = document.getElementById("change");
+if (change) (await import("./parameters.js")).bindParameters(change);
 if (document.getElementById("market-setup")) (await import("./market.js")).marketChart(parsed("market-setup"));
 
 let joined = false;

@@ -37,7 +37,7 @@ function handle(key) {
 }
 
 function focusFilter() {
-  const field = document.querySelector("form.filters :is(input:not([type=hidden]), select)");
+  const field = document.querySelector(".filters :is(input:not([type=hidden]), select)");
   if (!field) return false;
   field.focus();
   field.select?.();
