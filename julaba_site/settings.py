@@ -216,6 +216,12 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {})["options"] = " ".join(
         f"-c {name}={milliseconds}" for name, milliseconds in _LIMITS.items()
     )
+    if env.text("JULABA_ROLE", "").lower() == "web":
+        # Each request runs in a thread of its own. Together they get so many connections and wait for them, so that
+        # however many pages are asked for, the server has one for the tick.
+        DATABASES["default"]["CONN_MAX_AGE"] = 0
+        _most = env.whole("WEB_CONNECTIONS", 8, low=2, high=100)
+        DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _most, "timeout": 5, "max_waiting": 200}
 
 # --- Redis, Celery, Channels --------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL") or embedded.redis_url(JULABA_DATA_DIR)

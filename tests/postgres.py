@@ -37,6 +37,13 @@ def server() -> Iterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
+    with own_server() as address:
+        yield address
+
+
+@contextmanager
+def own_server(**settings: int) -> Iterator[str]:
+    """Yield the address of a server that is gone afterwards, with these settings such as max_connections."""
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="julaba-postgres-") as folder:
         user = _unprivileged()
@@ -45,6 +52,7 @@ def server() -> Iterator[str]:
         _run([programs / "initdb", "-D", f"{folder}/db", "-U", "postgres", "-A", "trust", "--no-sync"], user)
         port = ports.free()
         listen = ["-h", "127.0.0.1", "-p", str(port), "-k", folder, "-c", "log_min_messages=panic"]
+        listen += [f"--{name}={value}" for name, value in settings.items()]
         process = subprocess.Popen([programs / "postgres", "-D", f"{folder}/db", *listen], user=user, cwd="/")
         try:
             url = f"postgres://postgres@127.0.0.1:{port}/postgres"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -14,7 +17,12 @@ TEXTS = {
     404: ("Not found", "There is nothing at this address."),
     413: ("Too much", "The request is larger than is taken here."),
     500: ("Something went wrong", "It was written down; whoever looks after Julaba finds it by the number below."),
+    503: (
+        "Busy",
+        "The database is busy with other pages or not there: try again in a few seconds. Trading has its own.",
+    ),
 }
+RETRY_AFTER_S = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -30,7 +38,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    return _answer(request, 500)
+    """Answer for what nobody expected; without a connection to the database it is worth another try."""
+    if not isinstance(sys.exception(), OperationalError):
+        return _answer(request, 500)
+    answer = _answer(request, 503)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def no_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
 from django.db import OperationalError, connection
 
+from tests import postgres
 from tests.engine import START, assert_books_balance, set_params
 from tests.faults.test_database import at_a_setup
 from tests.race.test_one_bar import THREADS, judging
@@ -91,3 +94,45 @@ def test_db_07_a_deadlock_ends_the_tick_and_the_next_one_books_what_was_filled(m
 
     assert sent == 1
     assert Order.objects.filter(role=OrderRole.ENTRY, status=OrderStatus.FILLED).count() == 1
+
+
+CONNECTIONS, PAGES = 14, 40
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[str]:
+    with postgres.own_server(max_connections=CONNECTIONS, superuser_reserved_connections=0) as address:
+        yield address
+
+
+def flood(address: str, folder: Path, *, seconds: str, **environment: str) -> tuple[int, int, int]:
+    """Ask for PAGES pages at once; return how many were answered, their connections, and how often trading had none."""
+    given = {"DATABASE_URL": address, "JULABA_DATA_DIR": str(folder), "SECRET_KEY": "s" * 60, "PGAPPNAME": "pages"}
+    command = [sys.executable, "-m", "tests.faults.flooding", str(PAGES), seconds]
+    refused = 0
+    with subprocess.Popen(
+        command, env={**os.environ, **given, **environment}, stdout=subprocess.PIPE, text=True
+    ) as web:
+        while web.poll() is None:
+            try:
+                psycopg.connect(address).close()
+            except psycopg.OperationalError:
+                refused += 1
+        answered, most = (web.stdout.read() if web.stdout else "").split()
+    return int(answered), int(most), refused
+
+
+def test_db_14_pages_that_are_asked_for_all_at_once_leave_trading_its_connections(
+    small_server: str, tmp_path: Path
+) -> None:
+    answered, most, refused = flood(small_server, tmp_path, seconds="0.2", JULABA_ROLE="web")
+
+    assert (answered, refused) == (PAGES, 0)
+    assert 2 <= most <= 8
+
+
+def test_db_14_without_a_bound_the_same_pages_take_every_connection(small_server: str, tmp_path: Path) -> None:
+    answered, _, refused = flood(small_server, tmp_path, seconds="1")
+
+    assert answered < PAGES
+    assert refused > 0
