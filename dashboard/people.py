@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -69,7 +70,7 @@ def make(*, name: str, role: str, by: User, now: datetime) -> tuple[User, str]:
     group = _group(role)
     try:
         User.username_validator(name)
-    except ValueError as error:
+    except ValidationError as error:
         raise Refused("the name has other signs than letters, digits and @ . + - _") from error
     if len(name) > 150 or User.objects.filter(username__iexact=name).exists():
         raise Refused(f"the name {name[:40]} is taken or too long: choose another")
