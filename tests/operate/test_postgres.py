@@ -12,6 +12,8 @@ import dj_database_url
 import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import connection, connections
+from django.db.models.signals import pre_migrate
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests import postgres
@@ -101,3 +103,29 @@ def test_the_roles_may_do_what_they_need_and_no_more(server: str) -> None:
         # As a trial restore does before it begins.
         scratch.execute("DROP SCHEMA public CASCADE")
         scratch.execute("CREATE SCHEMA public")
+
+
+def test_a_migration_may_take_its_time_and_what_comes_after_it_may_not(
+    databases: tuple[dict[str, Any], dict[str, Any]], django_db_blocker: DjangoDbBlocker
+) -> None:
+    source, _ = databases
+    source["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=100 -c statement_timeout=30000"}
+    meant: list[str] = []
+
+    def pause(using: str, **_: Any) -> None:
+        with connections[using].cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            meant.append(str(cursor.fetchone()[0]))
+
+    pre_migrate.connect(pause)
+    try:
+        with django_db_blocker.unblock(), database_copy.attached(source), events.silence():
+            call_command("migrate", "contenttypes", verbosity=0, interactive=False)
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW idle_in_transaction_session_timeout")
+                after = str(cursor.fetchone()[0])
+    finally:
+        pre_migrate.disconnect(pause)
+
+    assert set(meant) == {"0"}
+    assert after == "100ms"

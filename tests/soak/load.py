@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ PATHS: Sequence[str] = (
     *("/api/v1/status", "/api/v1/trades", "/api/v1/signals", "/api/v1/equity", "/api/v1/events", "/metrics", "/health"),
 )
 PAUSE_S = 0.25
+ARRIVAL_S, FIRST_WAIT_S, LONGEST_WAIT_S = 20.0, 1.0, 30.0
 A_PERSON = 18
 """Fewer than an account may have open at once: one that was cut off comes back before its old place is free."""
 EXPECTED = (200, 503)
@@ -45,15 +47,22 @@ class Sockets(threading.Thread):
         await asyncio.gather(*(self._one(self._cookies[number // A_PERSON]) for number in range(self._count)))
 
     async def _one(self, cookie: str) -> None:
-        address = self._system.url.replace("http", "ws", 1) + "/ws/live"
+        address, wait = self._system.url.replace("http", "ws", 1) + "/ws/live", FIRST_WAIT_S
+        await asyncio.sleep(random.uniform(0, ARRIVAL_S))
         while not self._is_over.is_set():
             try:
                 async with client.connect(
-                    address, additional_headers={"Cookie": cookie}, origin=Origin(self._system.url)
+                    address,
+                    additional_headers={"Cookie": cookie},
+                    origin=Origin(self._system.url),
+                    open_timeout=30,
                 ) as socket:
+                    wait = FIRST_WAIT_S
                     await self._listen(socket)
             except (OSError, WebSocketException, TimeoutError):
-                await asyncio.sleep(1)
+                # As a page waits: twice as long after each failure, and not all of them alike.
+                await asyncio.sleep(wait * random.uniform(0.5, 1))
+                wait = min(2 * wait, LONGEST_WAIT_S)
 
     async def _listen(self, socket: client.ClientConnection) -> None:
         seq: int | None = None

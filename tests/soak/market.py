@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from trading.adapters import simulated_market
 from trading.core import timeframes
@@ -15,7 +15,9 @@ from trading.research import simulate
 
 SPEED, BASE, SOURCE = 60, "1m", "1h"
 """A bar of BASE is one of SOURCE, which lasts SPEED times as long."""
-_EPOCH_MS = timeframes.to_ms(simulate.EPOCH)
+ORIGIN = datetime(2025, 1, 1, tzinfo=UTC)
+"""When the fast market begins, where the slow one does; every day since is sixty of its days."""
+_ORIGIN_MS, _EPOCH_MS = timeframes.to_ms(ORIGIN), timeframes.to_ms(simulate.EPOCH)
 
 
 class SimulatedMarket(simulated_market.SimulatedMarket):
@@ -41,14 +43,14 @@ class SimulatedMarket(simulated_market.SimulatedMarket):
         found = simulate.candles(
             seed=self._fast_seed, symbol=symbol, timeframe=SOURCE, start=_inside(start), stop=_inside(stop)
         )
-        opened = _EPOCH_MS + (found.opened - _EPOCH_MS) // SPEED
+        opened = _ORIGIN_MS + (found.opened - _EPOCH_MS) // SPEED
         return resample(replace(found, timeframe=BASE, opened=opened), timeframe)
 
 
 def _inside(moment: datetime) -> datetime:
     """Return which moment of the slow market belongs to one of ours."""
-    return simulate.EPOCH + (moment - simulate.EPOCH) * SPEED
+    return simulate.EPOCH + (moment - ORIGIN) * SPEED
 
 
 def _outside(moment: datetime) -> datetime:
-    return simulate.EPOCH + timedelta(milliseconds=(timeframes.to_ms(moment) - _EPOCH_MS) // SPEED)
+    return ORIGIN + timedelta(milliseconds=(timeframes.to_ms(moment) - _EPOCH_MS) // SPEED)
