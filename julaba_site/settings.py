@@ -247,6 +247,7 @@ CELERY_TASK_QUEUES: dict[str, Any] = {"trading": {}, "work": {}, "notify": {}, "
 CELERY_TASK_ROUTES = {
     "mlops.tasks.*": {"queue": "ml"},
     "trading.tasks.tick": {"queue": "trading"},
+    "trading.tasks.supervise": {"queue": "trading"},
     "trading.tasks.research": {"queue": "research"},
     # Beside the others of its app it would keep an answer of the AI waiting.
     "mlops.tasks.follow_refused": {"queue": "work"},

@@ -73,6 +73,9 @@ class RecordingDesk:
     def hint(self, reason: str) -> None:
         self.hints.append((now(), reason))
 
+    def crossed(self, symbols: list[str]) -> None:
+        self.hint(f"{', '.join(symbols)} reached a level")
+
     def push(self, tickers: list[Ticker]) -> None:
         self.pushed += tickers
 

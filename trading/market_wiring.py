@@ -103,9 +103,9 @@ def board() -> Board:
     return made
 
 
-def desk(tick: Callable[[str], None]) -> FeedDesk:
-    """Return what the feed asks of the database; `tick` sends the hint."""
-    return FeedDesk(venue=settings.EXCHANGE, clock=timezone.now, tick=tick)
+def desk(*, tick: Callable[[str], None], supervise: Callable[[list[str]], None]) -> FeedDesk:
+    """Return what the feed asks of the database; `tick` and `supervise` send the tasks."""
+    return FeedDesk(venue=settings.EXCHANGE, clock=timezone.now, tick=tick, supervise=supervise)
 
 
 @sensitive_variables("keys")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from celery import Task, group, shared_task
 from django.core.exceptions import ImproperlyConfigured
@@ -16,19 +18,32 @@ logger = logging.getLogger(__name__)
 def tick(job: str = "tick") -> str:
     """Run one tick. What is expected to fail is one line in the log; what needs a person, an event as well.
 
-    `job` is "hint" where the stream calls: a price has reached a level, or bars have closed.
+    `job` is "hint" where the stream calls: bars have closed.
     """
+    from trading.services import tick as ticking
+
+    return _trade(partial(ticking.run, job=job))
+
+
+@shared_task
+def supervise(symbols: list[str]) -> str:
+    """Follow what is open in these symbols: the stream saw a price reach a level. Fails as `tick` does."""
+    from trading.services import tick as ticking
+
+    return _trade(partial(ticking.supervise, symbols))
+
+
+def _trade(act: Callable[..., str]) -> str:
     from trading import wiring
     from trading.core.ports import MarketDataUnavailable, OutcomeUnknown
     from trading.services import control, lease, parameters
-    from trading.services import tick as ticking
     from trading.services.credentials import CredentialsUnavailable
     from trading.services.going_live import LiveRefused
 
     now = timezone.now()
     try:
         _, params = parameters.in_force(now=now)
-        return ticking.run(ports=wiring.ports(params), now=now, owner=lease.process_name(), job=job)
+        return act(ports=wiring.ports(params), now=now, owner=lease.process_name())
     except (MarketDataUnavailable, OutcomeUnknown) as doubt:
         logger.warning("no tick now, the next one tries again: %s", doubt)
         return "venue unavailable"

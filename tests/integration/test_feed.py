@@ -296,7 +296,7 @@ def test_nothing_is_entered_for_a_while_after_the_stream_told_nonsense(kept: Kep
 
 
 def desk(ticks: list[str]) -> FeedDesk:
-    return FeedDesk(venue="simulated", clock=lambda: NOW, tick=ticks.append)
+    return FeedDesk(venue="simulated", clock=lambda: NOW, tick=ticks.append, supervise=ticks.extend)
 
 
 @pytest.mark.django_db

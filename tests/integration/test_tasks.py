@@ -85,12 +85,22 @@ def test_pruning_forgets_old_ticks_and_scans_alone() -> None:
     assert (TickRun.objects.count(), Scan.objects.count()) == (1, 1)
 
 
+def test_the_task_of_a_crossed_level_follows_what_is_named_and_judges_nothing() -> None:
+    tasks.tick.delay()
+    signals = Signal.objects.count()
+
+    assert tasks.supervise.delay(symbols=["BTC/USDT"]).get() == "ran"
+
+    assert Signal.objects.count() == signals
+
+
 def test_every_periodic_task_expires_before_its_successor_and_has_a_queue() -> None:
     schedule: dict[str, dict[str, Any]] = settings.CELERY_BEAT_SCHEDULE
     for entry in schedule.values():
         assert entry["options"]["expires"] < entry["schedule"]
         assert callable(import_string(entry["task"]))
-    assert settings.CELERY_TASK_ROUTES["trading.tasks.tick"] == {"queue": "trading"}
+    for name in ("tick", "supervise"):  # one worker, so that nobody else moves a position meanwhile
+        assert settings.CELERY_TASK_ROUTES[f"trading.tasks.{name}"] == {"queue": "trading"}
     assert settings.CELERY_TASK_ROUTES["notifications.tasks.*"] == {"queue": "notify"}
     assert {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} <= set(settings.CELERY_TASK_QUEUES)
     assert settings.CELERY_ACCEPT_CONTENT == ["json"]

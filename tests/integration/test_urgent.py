@@ -22,7 +22,7 @@ from tests.engine import (
 )
 from trading.core.ports import Capabilities, OrderReport, OrderRequest, OutcomeUnknown, ReportStatus, StopSupport
 from trading.models import Bot, Event, Lease, Order, OrderRole, OrderStatus, Trade, TradeStatus, TradingState
-from trading.services import crash_points, execution, lease, reconcile, tick
+from trading.services import crash_points, execution, lease, reconcile, urgent
 from trading.services.context import Context, Ports
 
 pytestmark = pytest.mark.django_db
@@ -130,10 +130,10 @@ def test_between_two_slow_answers_the_lease_is_renewed() -> None:
     set_params()
     later = close_of(-1).replace(second=2)
     ports = replace(ports_over(series([QUIET]), enter_at(-1)), clock=lambda: later)
-    urgent = tick._Urgent(context_at(ports, close_of(-1)))
+    pressing = urgent.Urgent(context_at(ports, close_of(-1)))
     Lease.objects.update(expires_at=close_of(-1))
 
-    urgent.look()
+    pressing.look()
 
     assert lease.acquire(owner="rival") is None
 

@@ -19,7 +19,7 @@ OTHER_ROWS = (
     *("BacktestRun.objects", "ParameterDraft.objects", "Proposal.objects"),
 )
 SENDING = ("delay", "delay_on_commit", "apply_async", "send_task")
-HINTS = ("tasks.tick.apply_async", "group.apply_async")
+HINTS = ("tasks.tick.apply_async", "tasks.supervise.apply_async", "group.apply_async")
 """Those of the stream, and the parts of a scan whose row was committed before: it is ranked without a lost one."""
 TOO_BROAD = ("Exception", "BaseException")
 RUNS_WHAT_IT_READS = {

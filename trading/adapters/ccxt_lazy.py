@@ -9,35 +9,35 @@ a package of ccxt in the plain way before, it is used as it is.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-
-def streams() -> Any:
-    """Return ccxt.pro. Any: ccxt has no types."""
-    _package("ccxt.async_support")
-    return _package("ccxt.pro")
+__all__ = ["ccxt", "streams"]
 
 
-def _package(name: str) -> Any:
-    if name in sys.modules:
-        return sys.modules[name]
-    absent = _Absent(name)
+@contextmanager
+def _without_venues(package: str) -> Iterator[None]:
+    """Import a package of ccxt inside, and let its venues come later."""
+    if package in sys.modules:
+        yield
+        return
+    absent = _Absent(package)
     sys.meta_path.insert(0, absent)
     try:
-        made = import_module(name)
+        yield
     finally:
         sys.meta_path.remove(absent)
         for venue in absent.venues:
-            del sys.modules[f"{name}.{venue}"]
+            del sys.modules[f"{package}.{venue}"]
+    made = sys.modules[package]
     for venue in absent.venues:
         delattr(made, venue)
     made.__class__ = _Package
-    return made
 
 
 class _Absent(MetaPathFinder, Loader):
@@ -76,4 +76,14 @@ class _Package(ModuleType):
         super().__setattr__(name, value)
 
 
-ccxt = _package("ccxt")
+with _without_venues("ccxt"):
+    import ccxt
+
+
+def streams() -> Any:
+    """Return ccxt.pro. Any: ccxt has no types."""
+    with _without_venues("ccxt.async_support"):
+        import ccxt.async_support
+    with _without_venues("ccxt.pro"):
+        import ccxt.pro
+    return ccxt.pro

@@ -23,6 +23,8 @@ _KEPT_TRADES, _KEPT_BARS = 200, 4
 _WAITING = 10_000
 """Updates that may wait; with more, whoever takes them is too slow, and it is better to connect anew."""
 _CLOSING_S = 5.0
+_SWEEP_S = 0.02
+"""What a burst of messages has brought is looked through once: each look goes through every symbol."""
 
 VENDOR_FAULTS = (ccxt.BaseError, OSError, ValueError, LookupError, TypeError, AttributeError)
 """What ccxt raises while it listens: its own errors, and whatever a message that it cannot read makes of it."""
@@ -117,7 +119,8 @@ class _Connection:
         self._seen: dict[str, tuple[Any, Any]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._heard: frozenset[str] = frozenset()
-        _listen_safely(exchange, drop=self._drop, heard=self._sweep)
+        self._sweeping: asyncio.TimerHandle | None = None
+        _listen_safely(exchange, drop=self._drop, heard=self._look)
 
     async def updates(self) -> AsyncIterator[Update]:
         watches = [self._watch_prices(), self._watch_held()]
@@ -131,6 +134,8 @@ class _Connection:
             yield update
 
     async def close(self) -> None:
+        if self._sweeping:
+            self._sweeping.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -201,8 +206,8 @@ class _Connection:
     async def _watch_bars(self) -> None:
         await self._bars.run()
 
-    def _sweep(self) -> None:
-        """Take what one message has left in ccxt's tables: its own answers leave out what comes between two of them."""
+    def _look(self) -> None:
+        """Take what a message has left in ccxt's tables: its own answers leave out what comes between two of them."""
         for symbol in self._heard:
             # A message may hold several trades; each counts, for each may cross a level.
             trades = self._exchange.trades.get(symbol)
@@ -210,11 +215,20 @@ class _Connection:
                 self._price(symbol, trade.get("price"), trade.get("timestamp"), trade.get("id"))
             if trades:
                 trades.clear()
-        self._bars.sweep(self._put)
-        for symbol in self._symbols:
-            ticker = self._exchange.tickers.get(symbol)
-            if ticker is not None:
-                self._price(symbol, ticker.get("last"), ticker.get("timestamp"), None)
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        """Take bars and prices; ccxt keeps some of each, so nothing is lost in between."""
+        self._sweeping = None
+        try:
+            self._bars.sweep(self._put)
+            for symbol in self._symbols:
+                ticker = self._exchange.tickers.get(symbol)
+                if ticker is not None:
+                    self._price(symbol, ticker.get("last"), ticker.get("timestamp"), None)
+        except VENDOR_FAULTS as error:
+            self._drop(f"what cannot be read: {type(error).__name__}")
 
     def _price(self, symbol: str, price: Any, at: Any, trade_id: Any) -> None:
         if trade_id is None:

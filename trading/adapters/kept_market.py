@@ -65,15 +65,13 @@ class KeptMarket:
 
     def tickers(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
         """Return the board's prices while the stream is up, else the venue's; each at the venue's own time."""
-        try:
-            shown = self._board.read(symbols)
-        except BoardUnavailable as error:
-            logger.debug("prices are asked of the venue: %s", error)
-            return self._source.tickers(symbols, now=now)
-        if not _is_alive(shown.alive_at, now):
-            return self._source.tickers(symbols, now=now)
+        told = self._told(symbols, now)
         # A symbol that the stream has no price of yet is one without a price: the stream asks for those itself.
-        return shown.tickers
+        return self._source.tickers(symbols, now=now) if told is None else told
+
+    def pushed(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
+        """Return the board's prices; none while the stream is down."""
+        return self._told(symbols, now) or {}
 
     def markets(self) -> Mapping[str, Market]:
         """Return the rules of everything that trades, an hour old or little more."""
@@ -85,6 +83,15 @@ class KeptMarket:
     @cached_property
     def _source(self) -> MarketData:
         return self._make()
+
+    def _told(self, symbols: Sequence[str], now: datetime) -> Mapping[str, Ticker] | None:
+        """Return the board's prices; None where nobody keeps them up to date."""
+        try:
+            shown = self._board.read(symbols)
+        except BoardUnavailable as error:
+            logger.debug("prices are not shared now: %s", error)
+            return None
+        return shown.tickers if _is_alive(shown.alive_at, now) else None
 
     def _fresh_markets(self, now: datetime) -> tuple[datetime, Mapping[str, Market]]:
         try:

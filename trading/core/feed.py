@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trading.core.candles import Candles
 from trading.core.quality import Sifted
@@ -63,6 +63,15 @@ class Past(Protocol):
     def tickers(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]: ...
 
     def markets(self) -> Mapping[str, Market]: ...
+
+
+@runtime_checkable
+class Pushed(Protocol):
+    """MarketData that is told prices as well: looking at them again and again costs the venue nothing."""
+
+    def pushed(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
+        """Return the newest prices that the stream has told; none while it is down."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ STALE = ("setup_age", "price_age")
 
 
 def judge_due(bot: Bot, context: Context, *, meanwhile: Callable[[], None] = lambda: None) -> None:
-    """Judge the last closed bar of every watched pair that was not decided yet; `meanwhile` is called after each setup."""
+    """Judge the last closed bar of every watched pair that was not decided yet; `meanwhile` is called after each."""
     timeframe = context.params.timeframe
     due = timeframes.last_closed(context.now, timeframe)
     decided = dict(Watermark.objects.filter(timeframe=timeframe).values_list("symbol", "bar_at"))
@@ -53,20 +53,21 @@ def judge_due(bot: Bot, context: Context, *, meanwhile: Callable[[], None] = lam
         if decided.get(symbol) is not None and decided[symbol] >= due:
             continue
         try:
-            if judge(symbol, due, bot=bot, context=context):
+            if judge(symbol, due, bot=bot, context=context, meanwhile=meanwhile):
                 quiet.append(symbol)
-            else:
-                meanwhile()
         except (MarketDataUnavailable, OutcomeUnknown) as error:
             logger.warning("%s is not judged now: %s", symbol, error)
         except UnknownSymbol as error:
             # Asking again before the next bar would only say the same every five seconds.
             logger.warning("%s is not judged: %s", symbol, error)
             quiet.append(symbol)
+        meanwhile()
     _decided(quiet, due, context)
 
 
-def judge(symbol: str, bar_at: datetime, *, bot: Bot, context: Context) -> bool:
+def judge(
+    symbol: str, bar_at: datetime, *, bot: Bot, context: Context, meanwhile: Callable[[], None] = lambda: None
+) -> bool:
     """Judge one bar of one symbol; whoever else judges the same bar at the same time changes nothing.
 
     True: the bar is there and holds no setup, so nothing was written.
@@ -101,6 +102,7 @@ def judge(symbol: str, bar_at: datetime, *, bot: Bot, context: Context) -> bool:
         logger.info("%s %s was decided by another process", symbol, bar_at)
         return False
     if order is not None:
+        meanwhile()
         send(order, context)
     return False
 

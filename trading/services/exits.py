@@ -30,6 +30,11 @@ def follow(trade: Trade, context: Context) -> None:
         _follow_bars(trade, context)
     except (MarketDataUnavailable, UnknownSymbol) as error:
         logger.warning("the bars of %s are not followed now: %s", trade.symbol, error)
+    follow_price(trade, context)
+
+
+def follow_price(trade: Trade, context: Context) -> None:
+    """Bring an open trade up to the price now alone, then its stop at the venue: what a price reached waits for no bar."""
     _follow_price(trade, context)
     finish(trade, context)
     if protection.ensure(trade, context):

@@ -1,7 +1,7 @@
 """Runs one stream: what it tells is sifted, kept and shown to every process, and the tick is called when it matters.
 
     listen   the connection: believed prices to the board, closed bars to the store; a watchdog on the venue's time
-    show     prices to the board at most ten times a second, then the hint that called for them
+    show     prices to the board at most ten times a second, and at once where one has reached a level: then the call
     keep     each second: what is watched, bars that did not come, quiet symbols, the markets' rules
     store    closed bars to the disk, then a hint
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -35,7 +36,9 @@ T = TypeVar("T")
 
 SHOW_S, KEEP_S, PUSH_S = 0.1, 1.0, 1.0
 HINT_SPACING_S = 0.25
-"""A price that stays beyond a level is hinted at again each KEEP_S, hints are never closer than this."""
+"""Hints at closed bars are never closer than this."""
+CROSSED_SPACING_S = 0.5
+"""A symbol that stays beyond a level is called again after so long: what followed the first call may have failed."""
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 0.5, 30.0, 60.0
 GAPS = 3
 """So many expected gaps without a newer venue time mean that the connection is dead, whatever it says."""
@@ -51,6 +54,8 @@ class Desk(Protocol):
     def watched(self) -> Watched | None: ...
 
     def hint(self, reason: str) -> None: ...
+
+    def crossed(self, symbols: list[str]) -> None: ...
 
     def push(self, tickers: list[Ticker]) -> None: ...
 
@@ -85,7 +90,9 @@ class Feed:
         self._pushed: dict[str, Ticker] = {}
         self._dropped: Counter[tuple[str, str]] = Counter()
         self._bars: asyncio.Queue[Candles] = asyncio.Queue()
-        self._hints: dict[str, None] = {}
+        self._hint = ""
+        self._crossed: dict[str, float] = {}
+        self._calls: list[str] = []
         self._urgent, self._changed = asyncio.Event(), asyncio.Event()
         self._venue_at: datetime | None = None
         self._heard_at: datetime | None = None
@@ -172,34 +179,43 @@ class Feed:
             self._venue_at, self._heard_at, self._advanced = ticker.at, now, time.monotonic()
         self._dirty[ticker.symbol] = ticker
         if any(level.is_crossed(ticker.price) for level in self._watched.levels.get(ticker.symbol, ())):
-            self._hint(f"{ticker.symbol} reached a level")
+            self._cross(ticker.symbol)
 
     def _drop(self, dropped: Dropped) -> None:
         key = (dropped.symbol, dropped.reason)
         self._dropped[key if key in self._dropped or len(self._dropped) < REASONS else ("", "much else")] += 1
 
-    def _hint(self, reason: str) -> None:
-        self._hints[reason] = None
+    def _cross(self, symbol: str) -> None:
+        """Have the position looked after, unless that was asked for a moment ago."""
+        now = time.monotonic()
+        if now - self._crossed.get(symbol, -math.inf) >= CROSSED_SPACING_S / self._pace:
+            self._crossed[symbol] = now
+            self._calls.append(symbol)
+            self._urgent.set()
+
+    def _bars_came(self, reason: str) -> None:
+        self._hint = reason
         self._urgent.set()
 
     # --- what others see --------------------------------------------------------------------------------
 
     async def _show(self) -> None:
-        """Write new prices to the board, then send the hint they called for: whoever follows it reads them there."""
-        hinted, sent, failed = 0.0, dict[str, None](), False
+        """Write new prices to the board, then call for what is to follow: whoever answers reads them there."""
+        hinted, failed = 0.0, False
         while True:
             await self._wait(self._urgent, SHOW_S)
-            waits = hinted + HINT_SPACING_S / self._pace - time.monotonic()
-            is_hinted = bool(self._hints) and (waits <= 0 or bool(self._hints.keys() - sent.keys()))
             self._urgent.clear()
             tickers, self._dirty = list(self._dirty.values()), {}
             try:
                 if tickers or self._heard_at:
                     await self._in("board", partial(self._board.write, tickers, alive_at=self._heard_at))
                     self._heard_at = None
-                if is_hinted:
-                    hinted, sent, self._hints = time.monotonic(), self._hints, {}
-                    await self._in("board", self._desk.hint, next(iter(sent)))
+                if self._calls:
+                    symbols, self._calls = list(dict.fromkeys(self._calls)), []
+                    await self._in("board", self._desk.crossed, symbols)
+                if self._hint and time.monotonic() - hinted >= HINT_SPACING_S / self._pace:
+                    hinted, reason, self._hint = time.monotonic(), self._hint, ""
+                    await self._in("board", self._desk.hint, reason)
                 failed = False
             except BoardUnavailable as error:
                 if not failed:
@@ -223,15 +239,16 @@ class Feed:
         before, self._watched = self._watched, watched
         if (set(before.symbols), before.timeframe) != (set(watched.symbols), watched.timeframe):
             self._sieve.keep_only(watched.symbols)
+            self._crossed = {symbol: at for symbol, at in self._crossed.items() if symbol in watched.symbols}
             self._repair.keep_only(watched.symbols)
             self._changed.set()
 
     def _again(self) -> None:
-        """Hint again at levels that stay crossed: the tick that followed the first hint may have failed."""
+        """Call again for what stays beyond a level: what followed the first call may have failed."""
         for symbol, levels in self._watched.levels.items():
             seen = self._sieve.believed(symbol)
             if seen and any(level.is_crossed(seen.price) for level in levels):
-                self._hint(f"{symbol} is beyond a level")
+                self._cross(symbol)
 
     async def _note(self) -> None:
         counts, self._dropped = dict(self._dropped), Counter()
@@ -252,7 +269,7 @@ class Feed:
                 batch.append(self._bars.get_nowait())
             for candles in batch:
                 await self._in("disk", self._write, candles)
-            self._hint(f"{len(batch)} bars closed")
+            self._bars_came(f"{len(batch)} bars closed")
 
     def _write(self, candles: Candles) -> None:
         try:
@@ -270,7 +287,7 @@ class Feed:
             try:
                 for symbol in self._repair.overdue(watched):
                     if await self._in("rest", self._repair.fill, symbol, watched):
-                        self._hint(f"bars of {symbol} were filled")
+                        self._bars_came(f"bars of {symbol} were filled")
                 seen = {symbol: self._sieve.believed(symbol) for symbol in watched.symbols}
                 for ticker in await self._in("rest", self._repair.quiet, seen):
                     self._price(ticker)

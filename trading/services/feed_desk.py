@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +16,10 @@ from trading.core.candles import Candles
 from trading.core.quality import Quality, State
 from trading.core.sieve import Level
 from trading.core.types import Ticker
-from trading.models import ACTIVE, Trade, TradeStatus
-from trading.services import hot_sql, parameters, quality, watching
+from trading.models import ACTIVE, Trade
+from trading.services import hot_sql, levels, parameters, quality, watching
 
 PRICES = "prices"
-TARGETS = 3
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +40,15 @@ class Watched:
 class FeedDesk:
     """The Desk of one venue; a database that does not answer costs what was to be noted, never the feed."""
 
-    def __init__(self, *, venue: str, clock: Callable[[], datetime], tick: Callable[[str], None]) -> None:
-        self._venue, self._clock, self._tick = venue, clock, tick
+    def __init__(
+        self,
+        *,
+        venue: str,
+        clock: Callable[[], datetime],
+        tick: Callable[[str], None],
+        supervise: Callable[[list[str]], None],
+    ) -> None:
+        self._venue, self._clock, self._tick, self._supervise = venue, clock, tick, supervise
 
     def watched(self) -> Watched | None:
         """Return what to listen to now; None where the database does not say."""
@@ -52,7 +57,9 @@ class FeedDesk:
             params = watching.applied(parameters.in_force(now=self._clock())[1])
             held = set(Trade.objects.filter(status__in=ACTIVE).values_list("symbol", flat=True))
             return Watched(
-                symbols=(*params.pairs, *sorted(held - set(params.pairs))), timeframe=params.timeframe, levels=_levels()
+                symbols=(*params.pairs, *sorted(held - set(params.pairs))),
+                timeframe=params.timeframe,
+                levels=levels.of_open_trades(),
             )
         except DatabaseError as error:
             logger.warning("what is watched stays as it was: %s", error)
@@ -61,6 +68,11 @@ class FeedDesk:
     def hint(self, reason: str) -> None:
         logger.debug("a tick now: %s", reason)
         self._tick(reason)
+
+    def crossed(self, symbols: list[str]) -> None:
+        """Have the positions in these symbols followed at once: a price has reached a level of theirs."""
+        logger.debug("supervise now: %s", symbols)
+        self._supervise(symbols)
 
     def push(self, tickers: list[Ticker]) -> None:
         """Show new prices of what is held on the pages."""
@@ -90,22 +102,6 @@ class FeedDesk:
             quality.note(judged, venue=self._venue, symbol=symbol, timeframe=timeframe, now=self._clock())
         except DatabaseError as error:
             logger.warning("the quality of %s is not noted: %s", symbol, error)
-
-
-def _levels() -> dict[str, tuple[Level, ...]]:
-    found: dict[str, list[Level]] = {}
-    for trade in Trade.objects.filter(status=TradeStatus.OPEN, remaining_fraction__gt=0):
-        number = min(trade.targets_hit + 1, TARGETS)
-        target = trade.rules.get(f"target_{number}")
-        found.setdefault(trade.symbol, []).append(
-            Level(
-                trade=trade.pk,
-                sign=trade.sign,
-                stop=trade.stop,
-                target=math.nan if target is None else float(target),
-            )
-        )
-    return {symbol: tuple(levels) for symbol, levels in found.items()}
 
 
 def _listed(counts: Mapping[tuple[str, str], int]) -> str:

@@ -9,16 +9,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from trading import events
-from trading.core.ports import MarketDataUnavailable, OutcomeUnknown
+from trading.core.ports import MarketDataUnavailable
 from trading.core.timeframes import from_ms, to_ms
-from trading.models import Event, Trade, TradingState
 from trading.services import (
     accounts,
     awaiting,
     clusters,
-    control,
     entries,
-    exits,
     lease,
     ledger,
     parameters,
@@ -27,20 +24,18 @@ from trading.services import (
     reconcile,
     settling,
     stumbles,
+    urgent,
     watching,
 )
 from trading.services.context import Context, Ports
 
 logger = logging.getLogger(__name__)
 
-DELISTED = "delisted"
 SLOT = timedelta(seconds=1)
 """Of several hints in the same slot, such as those of two beats, one is followed."""
 REGULAR, HINTED = "tick", "hint"
 HINT_SLOT = timedelta(milliseconds=200)
-"""The stream's hint says that a price has reached a level, and does not wait for the next regular slot."""
-AGAIN = timedelta(seconds=1)
-"""Pause between two tries to protect the same trade within one tick."""
+"""The stream's hint says that bars have closed, and does not wait for the next regular slot."""
 
 
 class Outcome(StrEnum):
@@ -69,26 +64,48 @@ def run(*, ports: Ports, now: datetime, owner: str, job: str = REGULAR) -> Outco
     return Outcome.RAN
 
 
+def supervise(symbols: Sequence[str], *, ports: Ports, now: datetime, owner: str) -> Outcome:
+    """Follow the open trades of these symbols at the price now, and nothing else: it has reached a level of theirs.
+
+    No slot is claimed: two symbols may call within a millisecond, and a position moves but once from the state it was
+    read in.
+    """
+    held = lease.acquire(owner=owner)
+    if held is None:
+        return Outcome.LEASE_HELD
+    trades = [trade for trade in settling.open_trades() if trade.symbol in symbols]
+    if not trades:
+        return Outcome.RAN
+    try:
+        context = _context(ports, held, now)
+        context = replace(context, tickers=ports.market_data.tickers(symbols, now=now))
+        urgent.supervise(trades, context)
+    except lease.LeaseLost as loss:
+        logger.warning("what reached a level is left to others: %s", loss)
+        return Outcome.LEASE_LOST
+    return Outcome.RAN
+
+
 def _run(ports: Ports, held: lease.Held, now: datetime) -> None:
     bot = ledger.open_account(
         initial_balance=lambda: ports.initial_balance, mode=ports.broker.mode, venue=ports.venue, now=now
     )
     trades = settling.open_trades()
     context = _with_prices(_context(ports, held, now), [trade.symbol for trade in trades])
-    urgent = _Urgent(context)
-    urgent.look()
-    settled = settling.settle_all(context, meanwhile=urgent.look)
+    pressing = urgent.Urgent(context, moved=bot.refresh_from_db)
+    pressing.look()
+    settled = settling.settle_all(context, meanwhile=pressing.look)
     settled |= quoting.attend(context)
     if settled:
         trades = settling.open_trades()
-    urgent.follow(trades)
-    compared = reconcile.compare_due(bot, context, meanwhile=urgent.look)
+    pressing.follow(trades)
+    compared = reconcile.compare_due(bot, context, meanwhile=pressing.look)
     if compared:
         stumbles.watch_clock(context)
     settled |= settling.pick_up_intents(context)
     if settled or compared:
         # What was found or sent just now is protected in the same tick.
-        urgent.follow([trade for trade in settling.open_trades() if trade not in trades])
+        pressing.follow([trade for trade in settling.open_trades() if trade not in trades])
     if settled or compared or trades:
         bot.refresh_from_db()
     accounts.mark(bot, trades, context)
@@ -96,61 +113,10 @@ def _run(ports: Ports, held: lease.Held, now: datetime) -> None:
         awaiting.give_up(context)
     else:
         context = replace(context, allies=clusters.allies(context, [trade.symbol for trade in trades]))
-        awaiting.attend(bot, context, meanwhile=urgent.look)
-        entries.judge_due(bot, context, meanwhile=urgent.look)
-        proposed.attend(bot, context, meanwhile=urgent.look)
+        awaiting.attend(bot, context, meanwhile=pressing.look)
+        entries.judge_due(bot, context, meanwhile=pressing.look)
+        proposed.attend(bot, context, meanwhile=pressing.look)
     events.announce(events.TICK, at=now)
-
-
-class _Urgent:
-    """Between all that a tick does, trades without a stop are looked after again: a slow venue keeps none waiting."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._renewed_at = context.now
-        self._tried_at: dict[int, datetime] = {}
-
-    def look(self) -> None:
-        """Follow what has no stop and was not tried in the last second."""
-        if self._context.ports.clock is None:
-            return  # in a replay nothing takes time
-        self._renew()
-        for trade in settling.bare_trades():
-            tried_at = self._tried_at.get(trade.pk)
-            if tried_at is None or self._context.moment() - tried_at >= AGAIN:
-                settling.settle_trade(trade, self._context)
-                self._follow(trade)
-
-    def _renew(self) -> None:
-        """Keep the lease while slow answers keep this tick from writing anything; raises LeaseLost."""
-        if self._context.moment() - self._renewed_at >= AGAIN:
-            lease.check(self._context.lease)
-            self._renewed_at = self._context.moment()
-
-    def follow(self, trades: Sequence[Trade]) -> None:
-        for trade in trades:
-            if trade.pk in self._tried_at:
-                trade.refresh_from_db()
-            self._follow(trade)
-            self.look()
-
-    def _follow(self, trade: Trade) -> None:
-        if trade.symbol not in self._context.markets:
-            _say_delisted(trade, self._context)
-            return
-        try:
-            exits.follow(trade, self._context)
-        except OutcomeUnknown as doubt:
-            logger.warning("trade %s is followed by the next tick: %s", trade.pk, doubt)
-        self._tried_at[trade.pk] = self._context.moment()
-
-
-def _say_delisted(trade: Trade, context: Context) -> None:
-    """Say once that the venue has no such market any more: nothing can be sent there, and the others go on."""
-    if not Event.objects.filter(kind=DELISTED, payload__trade=trade.pk).exists():
-        text = f"the venue has no market {trade.symbol} any more: close the trade by what the venue offers instead"
-        events.emit(DELISTED, at=context.now, symbol=trade.symbol, text=text, payload={"trade": trade.pk})
-        control.tighten(TradingState.CLOSE_ONLY, reason=text, now=context.now)
 
 
 _said: set[str] = set()

@@ -35,7 +35,7 @@ class Command(BaseCommand):
                     past=market_wiring.past(),
                     store=market_wiring.candle_store(),
                     board=market_wiring.board(),
-                    desk=market_wiring.desk(_tick),
+                    desk=market_wiring.desk(tick=_tick, supervise=_supervise),
                     clock=timezone.now,
                 )
             except ImproperlyConfigured as refusal:
@@ -52,10 +52,21 @@ async def _until_stopped(feed: Feed) -> None:
 
 def _tick(reason: str) -> None:
     """Send the tick; a hint that is not taken at once is worth nothing, and beat's own come all the same."""
-    try:
+    with _sending(reason):
         tasks.tick.apply_async(kwargs={"job": "hint"}, expires=_HINT_EXPIRES_S, retry=False)
+
+
+def _supervise(symbols: list[str]) -> None:
+    with _sending(f"{', '.join(symbols)} reached a level"):
+        tasks.supervise.apply_async(kwargs={"symbols": symbols}, expires=_HINT_EXPIRES_S, retry=False)
+
+
+@contextmanager
+def _sending(reason: str) -> Iterator[None]:
+    try:
+        yield
     except OperationalError as error:
-        logger.warning("no tick was called for (%s): %s", reason, error)
+        logger.warning("nobody was called (%s): %s", reason, error)
 
 
 @contextmanager
