@@ -105,6 +105,12 @@ def test_every_queue_has_a_worker_and_no_worker_another_queue(kind: str) -> None
     assert named == set(settings.CELERY_TASK_QUEUES)
 
 
+def test_a_training_keeps_no_answer_of_the_ai_waiting() -> None:
+    both = [words for _, words in commands() if "-Q" in words and words[words.index("-Q") + 1] in ("ml", "%i")]
+
+    assert [int(words[words.index("-c") + 1]) >= 2 for words in both] == [True, True]
+
+
 def test_every_unit_that_the_target_wants_is_there() -> None:
     wanted = re.findall(r"julaba[\w-]*@?(?:\w+)?\.(?:service|timer)", (DEPLOY / "systemd/julaba.target").read_text())
 
