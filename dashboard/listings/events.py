@@ -21,7 +21,7 @@ EVENTS = Listing(
     rows=Event.objects.all,
     filters=(
         query.text("q", "Text", "text__icontains"),
-        query.text("kind", "Kind", "kind__istartswith"),
+        query.beginning("kind", "Kind", "kind"),
         SYMBOL,
         query.since("at"),
         query.until("at"),

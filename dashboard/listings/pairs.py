@@ -7,7 +7,7 @@ from django.db.models import Count, Q, QuerySet
 from dashboard import told
 from dashboard.listings import query
 from dashboard.listings.query import Listing, Sort
-from dashboard.listings.trades import SYMBOL
+from dashboard.listings.trades import FEW_SYMBOLS
 from dashboard.told import Json
 from trading import selectors
 from trading.core.types import REGIMES
@@ -98,7 +98,7 @@ LATEST = Listing(
     name="pairs",
     rows=_newest,
     filters=(
-        SYMBOL,
+        FEW_SYMBOLS,
         query.conditions(
             "outcome", "Outcome", [("passed", "passed", Q(refused_by="")), ("refused", "refused", ~Q(refused_by=""))]
         ),
@@ -130,7 +130,7 @@ WATCHED = Listing(
     name="watchlist",
     rows=WatchedPair.objects.all,
     filters=(
-        SYMBOL,
+        FEW_SYMBOLS,
         query.choice("source", "By", "source", WatchSource.choices),
         query.conditions(
             "state", "State", [("watched", "watched now", Q(until=None)), ("left", "left", ~Q(until=None))]
@@ -162,7 +162,7 @@ BLACKLIST = Listing(
     name="blacklist",
     rows=BlacklistEntry.objects.all,
     filters=(
-        SYMBOL,
+        FEW_SYMBOLS,
         query.conditions(
             "state",
             "State",
@@ -178,7 +178,7 @@ LOCKS = Listing(
     name="locks",
     rows=PairLock.objects.all,
     filters=(
-        SYMBOL,
+        FEW_SYMBOLS,
         query.since("until", name="ends_after", label="Ends after"),
         query.conditions(
             "state", "State", [("lifted", "lifted", ~Q(lifted_at=None)), ("kept", "not lifted", Q(lifted_at=None))]

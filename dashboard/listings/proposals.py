@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from dashboard import told
 from dashboard.listings import query
 from dashboard.listings.query import Listing, Sort
-from dashboard.listings.trades import SIDE, SYMBOL
+from dashboard.listings.trades import FEW_SYMBOLS, SIDE
 from dashboard.told import Json
 from trading.models import Proposal, ProposalStatus
 
@@ -45,7 +45,7 @@ PROPOSALS = Listing(
     name="proposals",
     rows=_rows,
     filters=(
-        SYMBOL,
+        FEW_SYMBOLS,
         SIDE,
         query.choice("status", "Status", "status", ProposalStatus.choices),
         query.since("created_at"),

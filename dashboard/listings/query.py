@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from django.db.models import F, Model, OrderBy, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
+from dashboard.listings import narrowing
+from dashboard.listings.narrowing import Walked
 from dashboard.told import Json
 
 M = TypeVar("M", bound=Model)
@@ -34,6 +36,18 @@ class Filter:
     choices: tuple[tuple[str, str], ...] = ()
     kind: str = "text"
     """text, date or choice: what a form offers."""
+    is_indexed: bool = False
+    """Whether an index of its own finds what it lets through."""
+    column: str = ""
+    """Of a text: the indexed column that begins with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What a filter lets through; where that is a lot, the rows are asked one by one in their order."""
+
+    lets: Q
+    is_walked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +56,6 @@ class Sort:
 
     column: str
     is_nullable: bool = False
-
-    def order(self, *, down: bool) -> OrderBy:
-        nulls_last = True if self.is_nullable else None
-        return F(self.column).desc(nulls_last=nulls_last) if down else F(self.column).asc(nulls_last=nulls_last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +80,16 @@ class Listing(Generic[M]):
     told: Callable[[M], dict[str, Json]]
     default_sort: str = "-id"
 
-    def chosen(self, asked: Mapping[str, str]) -> QuerySet[M]:
-        """Return the rows that pass every filter of `asked`; raises BadQuery. Empty values do not count."""
-        rows = self.rows()
+    def conditions(self, asked: Mapping[str, str]) -> list[Condition]:
+        """Return what every filter of `asked` lets through; raises BadQuery. Empty values do not count."""
+        rows, found = self.rows(), []
         for filter in self.filters:
             if value := asked.get(filter.name, "").strip():
                 try:
-                    rows = rows.filter(filter.narrow(value))
+                    found.append(_condition(rows, filter, value))
                 except ValueError as wrong:
                     raise BadQuery(filter.name, str(wrong)) from wrong
-        return rows
+        return found
 
     def sorting(self, asked: Mapping[str, str]) -> tuple[str, bool]:
         """Return the name of the sort and whether it goes down; raises BadQuery."""
@@ -89,20 +99,31 @@ class Listing(Generic[M]):
             raise BadQuery("sort", f"{name!r} is none of {', '.join(self.sorts)}; a minus before it turns it round")
         return name, down
 
-    def ordered(self, asked: Mapping[str, str]) -> QuerySet[M]:
+    def first(self, asked: Mapping[str, str], *, most: int) -> list[M]:
+        """Return the first rows in the order asked for."""
         name, down = self.sorting(asked)
-        return self.chosen(asked).order_by(self.sorts[name].order(down=down), "-pk" if down else "pk")
+        found: list[M] = []
+        for part in self._parts(self.conditions(asked), name, down=down):
+            found += part[: most - len(found)]
+        return found
 
     def page(self, asked: Mapping[str, str], *, size: int) -> Page[M]:
         """Return the page that `asked` names; a page beyond the end is the last one."""
-        rows = self.ordered(asked)
-        count = self.chosen(asked).order_by()[: MOST_COUNTED + 1].count()
+        name, down = self.sorting(asked)
+        conditions = self.conditions(asked)
+        count = _counted(self.rows().filter(*(each.lets for each in conditions)))
         pages = max(1, -(-min(count, MOST_COUNTED) // size))
         number = min(_whole("page", asked.get("page", ""), default=1, high=10**6), pages)
         start = (number - 1) * size
-        shown = list(rows[start : start + size])
+        shown: list[M] = []
+        for part in self._parts(conditions, name, down=down):
+            shown += part[start : start + size - len(shown)]
+            if len(shown) == size:
+                break
+            # The next part goes on at its begin, or further in where the page begins beyond this one.
+            start = 0 if shown else start - _counted(part)
         known = count if count <= MOST_COUNTED else None
-        return Page(rows=shown, number=number, first=start + 1, count=known, has_next=number < pages)
+        return Page(rows=shown, number=number, first=(number - 1) * size + 1, count=known, has_next=number < pages)
 
     def after(self, asked: Mapping[str, str]) -> tuple[list[M], str | None]:
         """Return the rows after the cursor and the cursor of what follows; the cursor is the last row's id.
@@ -110,13 +131,33 @@ class Listing(Generic[M]):
         The place is looked up in the database, so no rounding of a value can lose a row or show it twice.
         """
         limit = _whole("limit", asked.get("limit", ""), default=50, high=500)
-        rows = self.ordered(asked)
-        if asked.get("cursor", "").strip():
-            rows = rows.filter(self._beyond(asked))
-        found = list(rows[: limit + 1])
+        name, down = self.sorting(asked)
+        begin = self._beyond(asked) if asked.get("cursor", "").strip() else None
+        found: list[M] = []
+        for place, part in enumerate(self._parts(self.conditions(asked), name, down=down)):
+            if begin is not None and place < begin[0]:
+                continue
+            further = part.filter(begin[1]) if begin is not None and place == begin[0] else part
+            found += further[: limit + 1 - len(found)]
+            if len(found) > limit:
+                break
         return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
 
-    def _beyond(self, asked: Mapping[str, str]) -> Q:
+    def _parts(self, conditions: Sequence[Condition], name: str, *, down: bool) -> list[QuerySet[M]]:
+        """Return the rows in their order; of a column that may be null, those without a value follow on their own.
+
+        One query for both would be served by no index, on PostgreSQL in one direction, on SQLite with a cursor.
+        """
+        sort, by_pk = self.sorts[name], "-pk" if down else "pk"
+        rows = self.rows().filter(*(Walked(each.lets) if each.is_walked else each.lets for each in conditions))
+        known = rows.order_by(f"-{sort.column}" if down else sort.column, by_pk)
+        if not sort.is_nullable:
+            return [known]
+        is_null = f"{sort.column}__isnull"
+        return [known.filter(**{is_null: False}), rows.filter(**{is_null: True}).order_by(by_pk)]
+
+    def _beyond(self, asked: Mapping[str, str]) -> tuple[int, Q]:
+        """Return in which part the cursor stands, and the condition of what comes after it there."""
         name, down = self.sorting(asked)
         sort, pk = self.sorts[name], _whole("cursor", asked["cursor"], default=0, high=2**63 - 1)
         here = self.rows().order_by().filter(pk=pk)
@@ -125,13 +166,30 @@ class Listing(Generic[M]):
             raise BadQuery("cursor", f"{pk} is no row of this list: begin again without a cursor")
         later = Q(pk__lt=pk) if down else Q(pk__gt=pk)
         if sort.column == "pk":
-            return later
+            return 0, later
         if place is None:
-            return Q(**{f"{sort.column}__isnull": True}) & later
-        value = here.values(sort.column)[:1]
-        further = Q(**{f"{sort.column}__{'lt' if down else 'gt'}": value})
-        beyond = further | (Q(**{sort.column: value}) & later)
-        return beyond | Q(**{f"{sort.column}__isnull": True}) if sort.is_nullable else beyond
+            return 1, later
+        value, less = here.values(sort.column)[:1], "lt" if down else "gt"
+        # The first half alone tells an index where to begin; with the second no row of the same value is lost.
+        return 0, Q(**{f"{sort.column}__{less}e": value}) & (Q(**{f"{sort.column}__{less}": value}) | later)
+
+
+def _condition(rows: QuerySet[M], filter: Filter, value: str) -> Condition:
+    lets = filter.narrow(value)
+    if filter.column:
+        words = narrowing.starting(rows.model, filter.column, value)
+        if words is None:
+            return Condition(lets=lets)
+        lets = Q(**{f"{filter.column}__in": words})
+    if not filter.is_indexed:
+        return Condition(lets=lets)
+    few = narrowing.few(rows, lets)
+    return Condition(lets=few or lets, is_walked=few is None)
+
+
+def _counted(rows: QuerySet[M]) -> int:
+    """Return how many rows there are, up to one more than MOST_COUNTED."""
+    return rows.order_by().values("pk")[: MOST_COUNTED + 1].count()
 
 
 def _whole(field: str, text: str, *, default: int, high: int) -> int:
@@ -155,17 +213,24 @@ def text(name: str, label: str, lookup: str) -> Filter:
     return Filter(name=name, label=label, narrow=narrow)
 
 
-def choice(name: str, label: str, column: str, choices: Sequence[tuple[str, str]]) -> Filter:
+def beginning(name: str, label: str, column: str) -> Filter:
+    """Return a filter for what a column with an index and few values begins with, in whichever case."""
+    return replace(text(name, label, f"{column}__istartswith"), is_indexed=True, column=column)
+
+
+def choice(
+    name: str, label: str, column: str, choices: Sequence[tuple[str, str]], *, is_indexed: bool = False
+) -> Filter:
     def narrow(value: str) -> Q:
         values = [key for key, _ in choices]
         if value not in values:
             raise ValueError(f"{value[:40]!r} is none of {', '.join(values)}")
         return Q(**{column: value})
 
-    return Filter(name=name, label=label, narrow=narrow, choices=tuple(choices), kind="choice")
+    return Filter(name=name, label=label, narrow=narrow, choices=tuple(choices), kind="choice", is_indexed=is_indexed)
 
 
-def conditions(name: str, label: str, choices: Sequence[tuple[str, str, Q]]) -> Filter:
+def conditions(name: str, label: str, choices: Sequence[tuple[str, str, Q]], *, is_indexed: bool = False) -> Filter:
     """Return a choice of conditions, each a (value, words, condition)."""
     known = {value: condition for value, _, condition in choices}
 
@@ -175,7 +240,7 @@ def conditions(name: str, label: str, choices: Sequence[tuple[str, str, Q]]) -> 
         return known[value]
 
     shown = tuple((value, words) for value, words, _ in choices)
-    return Filter(name=name, label=label, narrow=narrow, choices=shown, kind="choice")
+    return Filter(name=name, label=label, narrow=narrow, choices=shown, kind="choice", is_indexed=is_indexed)
 
 
 def since(column: str, *, name: str = "since", label: str = "From") -> Filter:

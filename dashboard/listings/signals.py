@@ -67,9 +67,9 @@ SIGNALS = Listing(
     filters=(
         SYMBOL,
         SIDE,
-        query.choice("status", "Outcome", "status", SignalStatus.choices),
-        query.text("refused_by", "Refused by", "refused_by__istartswith"),
-        query.text("strategy", "Entry", "strategy__istartswith"),
+        query.choice("status", "Outcome", "status", SignalStatus.choices, is_indexed=True),
+        query.beginning("refused_by", "Refused by", "refused_by"),
+        query.beginning("strategy", "Entry", "strategy"),
         query.since("decided_at"),
         query.until("decided_at"),
     ),

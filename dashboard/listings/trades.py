@@ -26,8 +26,10 @@ EXITS = (
     ("dust", "rest too small"),
     ("rest", "rest"),
 )
-SYMBOL = query.text("symbol", "Symbol", "symbol__istartswith")
-SIDE = query.choice("side", "Side", "side", SideChoice.choices)
+SYMBOL = query.beginning("symbol", "Symbol", "symbol")
+FEW_SYMBOLS = query.text("symbol", "Symbol", "symbol__istartswith")
+"""For tables that stay small, and so have no index of symbols."""
+SIDE = query.choice("side", "Side", "side", SideChoice.choices, is_indexed=True)
 
 
 def r_of(trade: Trade) -> float | None:
@@ -158,8 +160,9 @@ TRADES = Listing(
                 ("closed", "closed", Q(status=TradeStatus.CLOSED)),
                 ("canceled", "canceled", Q(status=TradeStatus.CANCELED)),
             ],
+            is_indexed=True,
         ),
-        query.choice("reason", "Left by", "exit_reason", EXITS),
+        query.choice("reason", "Left by", "exit_reason", EXITS, is_indexed=True),
         query.conditions(
             "result",
             "Result",
@@ -182,21 +185,26 @@ TRADES = Listing(
         "fees": Sort(column="fees"),
     },
     told=as_json,
+    default_sort="-created",
 )
 
 ORDERS = Listing(
     name="orders",
     rows=selectors.orders,
     filters=(
-        query.text("symbol", "Symbol", "trade__symbol__istartswith"),
-        query.choice("role", "Role", "role", OrderRole.choices),
-        query.choice("status", "Status", "status", OrderStatus.choices),
+        query.beginning("symbol", "Symbol", "trade__symbol"),
+        query.choice("role", "Role", "role", OrderRole.choices, is_indexed=True),
+        query.choice("status", "Status", "status", OrderStatus.choices, is_indexed=True),
         query.conditions(
-            "live", "Live", [("true", "live", Q(status__in=LIVE)), ("false", "final", ~Q(status__in=LIVE))]
+            "live",
+            "Live",
+            [("true", "live", Q(status__in=LIVE)), ("false", "final", ~Q(status__in=LIVE))],
+            is_indexed=True,
         ),
         query.since("created_at"),
         query.until("created_at"),
     ),
     sorts={"id": Sort(column="pk"), "created": Sort(column="created_at")},
     told=order_as_json,
+    default_sort="-created",
 )

@@ -141,7 +141,7 @@ def test_a_cursor_walks_each_list_once_whichever_way_it_is_sorted(viewer: Client
             seen = walked(viewer, path, sort)
 
             assert len(seen) == len(set(seen)) == whole, (path, sort)
-            assert seen == [row.pk for row in listing.ordered({"sort": sort})]
+            assert seen == [row.pk for row in listing.first({"sort": sort}, most=1000)]
 
 
 def test_rows_that_come_meanwhile_do_not_shift_the_pages(viewer: Client) -> None:

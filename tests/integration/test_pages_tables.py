@@ -55,7 +55,7 @@ def symbols(client: Client, query: str) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", ["C", "B", "A", "OPEN"]),
+        ("", ["OPEN", "A", "B", "C"]),
         ("?sort=-pnl", ["C", "A", "OPEN", "B"]),
         ("?sort=pnl", ["B", "OPEN", "A", "C"]),
         ("?sort=-r", ["C", "A", "OPEN", "B"]),
@@ -64,11 +64,11 @@ def symbols(client: Client, query: str) -> list[str]:
         ("?sort=symbol", ["A", "B", "C", "OPEN"]),
         ("?side=short", ["B"]),
         ("?status=open", ["OPEN"]),
-        ("?status=closed&result=won", ["C", "A"]),
+        ("?status=closed&result=won", ["A", "C"]),
         ("?result=lost", ["B"]),
         ("?symbol=a", ["A"]),
         ("?reason=stop&sort=symbol", ["A", "B", "C"]),
-        ("?until=2026-03-01T08:00:00Z", ["C", "B"]),
+        ("?until=2026-03-01T08:00:00Z", ["B", "C"]),
         ("?since=2026-03-01T08:00&until=2026-03-01T09:00", ["A"]),
         ("?since=2026-03-02", []),
     ],

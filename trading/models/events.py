@@ -15,7 +15,11 @@ class Event(models.Model):
     payload = models.JSONField(default=dict)
 
     class Meta:
-        indexes = [models.Index(fields=["-at"], name="event_newest")]
+        indexes = [
+            models.Index(fields=["-at"], name="event_newest"),
+            models.Index(fields=["kind"], name="event_of_kind"),
+            models.Index(fields=["symbol"], name="event_of_symbol"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

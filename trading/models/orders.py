@@ -120,6 +120,9 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["status"], condition=models.Q(status__in=LIVE), name="order_live"),
+            models.Index(fields=["created_at", "id"], name="order_by_created"),
+            models.Index(fields=["status"], name="order_of_status"),
+            models.Index(fields=["role"], name="order_of_role"),
         ]
 
     def __str__(self) -> str:

@@ -46,6 +46,12 @@ class Signal(models.Model):
         constraints = [models.UniqueConstraint(fields=["symbol", "timeframe", "bar_at"], name="one_decision_per_bar")]
         indexes = [
             models.Index(fields=["-decided_at"], name="signal_newest"),
+            models.Index(fields=["symbol", "id"], name="signal_by_symbol"),
+            models.Index(fields=["score", "id"], name="signal_by_score"),
+            models.Index(fields=["side"], name="signal_of_side"),
+            models.Index(fields=["status", "-decided_at"], name="signal_of_status"),
+            models.Index(fields=["refused_by"], name="signal_of_refusal"),
+            models.Index(fields=["strategy"], name="signal_of_strategy"),
             models.Index(
                 fields=["advice_due_at"], condition=models.Q(status=SignalStatus.AWAITING), name="signal_awaiting"
             ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import models
+from django.db.models import F, FloatField, Func
+from django.db.models.functions import Abs, Cast, NullIf
 
 from trading.models.fields import Quantity
 from trading.models.parameters import ParameterRevision
@@ -24,6 +26,11 @@ class TradeStatus(models.TextChoices):
 
 
 ACTIVE = (TradeStatus.OPENING, TradeStatus.OPEN)
+NET = Cast(F("gross_pnl") - F("fees"), FloatField())
+_RISK = Abs(Cast("entry_price", FloatField()) - F("first_stop")) * Cast("quantity", FloatField())
+# A number in the text of the query: SQLite finds no index for an expression with a parameter.
+R = NET / NullIf(_RISK, Func(template="0.0", output_field=FloatField()))
+"""What a trade made after fees, in quote and in units of its first risk: as lists sort it, and as it is indexed."""
 
 
 class Trade(models.Model):
@@ -78,7 +85,18 @@ class Trade(models.Model):
             models.CheckConstraint(condition=models.Q(planned_quantity__gt=0), name="trade_quantity_positive"),
             models.CheckConstraint(condition=models.Q(remaining__gte=0), name="trade_never_crosses_zero"),
         ]
-        indexes = [models.Index(fields=["status", "-closed_at"], name="trade_closed_newest")]
+        indexes = [
+            models.Index(fields=["status", "-closed_at"], name="trade_closed_newest"),
+            # One for each order and each filter of the lists, so that a million trades are none too many.
+            models.Index(fields=["created_at", "id"], name="trade_by_created"),
+            models.Index(fields=["closed_at", "id"], name="trade_by_closed"),
+            models.Index(fields=["symbol", "id"], name="trade_by_symbol"),
+            models.Index(fields=["fees", "id"], name="trade_by_fees"),
+            models.Index(NET, "id", name="trade_by_net"),
+            models.Index(R, "id", name="trade_by_r"),
+            models.Index(fields=["side"], name="trade_of_side"),
+            models.Index(fields=["exit_reason"], name="trade_of_exit"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.side} {self.status}"

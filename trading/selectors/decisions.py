@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, QuerySet, Value
+from django.db.models.functions import Concat
 
 from trading.models import Signal, SignalStatus, SignalVerdict
 
 LONGEST_WAIT = timedelta(minutes=10)
 """No signal waits longer for advice: the parameter allows half of it."""
+
+BY = Concat("refused_by", Value(""))
+"""To be grouped by as no column: SQLite would walk the whole index of the column, and not the day that is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,8 @@ def signals(*, limit: int) -> list[Signal]:
 def refusals(*, since: datetime) -> list[Refusals]:
     """Return who refused how many setups decided from `since` on, most first."""
     refused = Signal.objects.filter(status=SignalStatus.REFUSED, decided_at__gte=since)
-    rows = refused.values("refused_by").annotate(count=Count("pk")).order_by("-count", "refused_by")
-    return [Refusals(name=row["refused_by"], count=row["count"]) for row in rows]
+    rows = refused.values(name=BY).annotate(count=Count("pk")).order_by("-count", "name")
+    return [Refusals(name=row["name"], count=row["count"]) for row in rows]
 
 
 def wanting_advice(*, now: datetime) -> QuerySet[Signal]:
@@ -74,8 +78,8 @@ def funnel(*, since: datetime) -> Funnel:
     """Return where the setups decided from `since` on went; expired ones count as stopped by their age."""
     decided = Signal.objects.filter(decided_at__gte=since).exclude(status=SignalStatus.AWAITING)
     counts = {
-        row["refused_by"]: row["count"]
-        for row in decided.exclude(status=SignalStatus.TAKEN).values("refused_by").annotate(count=Count("pk"))
+        row["name"]: row["count"]
+        for row in decided.exclude(status=SignalStatus.TAKEN).values(name=BY).annotate(count=Count("pk"))
     }
     setups = decided.count()
     entered = decided.filter(trade__quantity__gt=0).count()

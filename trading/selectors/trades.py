@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import F, FloatField, Prefetch, Q, QuerySet
-from django.db.models.functions import Abs, Cast, NullIf
+from django.db.models import Prefetch, Q, QuerySet
 
 from trading.models import ACTIVE, Fill, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
+from trading.models.trades import NET, R
 
 _TAGS = Prefetch("tags", queryset=TradeTag.objects.order_by("name"))
 
 
 def trades() -> QuerySet[Trade]:
     """Return every trade, its tags included, with `net` (quote, after fees) and `r` (result in units of the first risk) to sort by."""
-    net = F("gross_pnl") - F("fees")
-    risk = Abs(Cast("entry_price", FloatField()) - F("first_stop")) * Cast("quantity", FloatField())
-    return (
-        Trade.objects.select_related("signal")
-        .prefetch_related(_TAGS)
-        .annotate(net=net, r=Cast(net, FloatField()) / NullIf(risk, 0.0))
-    )
+    return Trade.objects.select_related("signal").prefetch_related(_TAGS).annotate(net=NET, r=R)
 
 
 def trade(pk: int) -> Trade | None:
