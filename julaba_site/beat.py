@@ -8,6 +8,8 @@ megabytes for a command line that nobody types at.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from celery import Celery
 
 app = Celery("julaba-beat", fixups=[])
@@ -16,6 +18,8 @@ app.conf.worker_redirect_stdouts = False  # a traceback would become one log lin
 
 
 def main() -> None:
+    # As a unit of its own it may be the first that ever runs with this data.
+    Path(app.conf.beat_schedule_filename).parent.mkdir(parents=True, exist_ok=True)
     app.Beat(loglevel="WARNING", quiet=True).run()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import RawConfigParser
 from pathlib import Path
@@ -188,6 +190,21 @@ def test_nginx_takes_the_example(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_beat_begins_on_an_empty_data_directory(tmp_path: Path) -> None:
+    environment = {**os.environ, "JULABA_DATA_DIR": str(tmp_path / "data"), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+
+    beat = subprocess.Popen(
+        [sys.executable, "-m", "julaba_site.beat"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert eventually(lambda: any((tmp_path / "data/run").glob("beat-schedule*")), within=60)
+        assert beat.poll() is None
+    finally:
+        beat.kill()
+        beat.wait(timeout=10)
 
 
 def test_nginx_asks_for_addresses_that_exist_and_gives_no_metrics_away() -> None:
