@@ -6,7 +6,7 @@ Each test is named with its id in the fault catalogue; the venue is one in memor
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,7 +16,7 @@ from tests.faults.test_limit_entries_venue import assert_agrees, entry, fill, op
 from tests.properties.venue import ENDS, FEE_RATE, LOT
 from tests.properties.world import World
 from tests.venue.launch import Venue
-from trading.core.ports import OrderKind, OrderRejected, ReportStatus, StopSupport
+from trading.core.ports import OrderKind, OrderRejected, OutcomeUnknown, ReportStatus, StopSupport
 from trading.models import (
     RESTING,
     Bot,
@@ -223,3 +223,36 @@ def test_ol_03_a_crumb_is_written_off_and_blocks_nothing(fake: Venue) -> None:
     assert not [row for row in fake.orders() if row["side"] == "SELL"]
     assert Bot.objects.get().trading_state == TradingState.ACTIVE
     assert invariants.check(now=datetime.now(UTC), since=START) == []
+
+
+def test_a_stop_whose_cancel_is_in_doubt_protects_nothing() -> None:
+    world = entered()
+
+    def cut_off(client_id: str) -> None:
+        world.venue.cancel_by_hand(client_id)
+        world.venue.deaf = 1_000
+        raise OutcomeUnknown("the reply was lost")
+
+    world.venue.canceling = cut_off
+    world.move(SYMBOL, float(Trade.objects.get().rules["target_1"]) + 0.5)
+    world.wait(2)
+    world.tick()
+    began = Trade.objects.get().unprotected_at
+    world.move(SYMBOL, 100.0)
+    for _ in range(2):
+        world.wait(2)
+        world.tick()
+
+    trade = Trade.objects.get()
+    assert trade.orders.get(role=OrderRole.STOP).status == OrderStatus.CANCELING
+    assert began is not None
+    assert trade.unprotected_at == began
+    assert "I-20" in [found.id for found in invariants.check(now=began + timedelta(seconds=11), since=START)]
+    for _ in range(3):
+        world.wait(2)
+        world.tick()
+    world.venue.deaf = 0
+    world.wait(2)
+    world.tick()
+    assert (Trade.objects.get().status, Bot.objects.get().trading_state) == ("closed", TradingState.CLOSE_ONLY)
+    world.settle_down()

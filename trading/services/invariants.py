@@ -41,7 +41,7 @@ from trading.models import (
     TradeStatus,
     TradingState,
 )
-from trading.services import control
+from trading.services import control, protection
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ def _doubts_are_asked(now: datetime, since: datetime) -> Iterator[str]:
 def _protected(now: datetime, since: datetime) -> Iterator[str]:
     bare = Trade.objects.filter(status=TradeStatus.OPEN, remaining_fraction__gt=0, unprotected_at__lt=now - UNPROTECTED)
     for trade in bare:
-        if not trade.orders.filter(role=OrderRole.STOP, status__in=RESTING).exists():
+        if not trade.orders.filter(role=OrderRole.STOP, status__in=protection.SURE).exists():
             yield f"trade {trade.pk} has had no stop since {trade.unprotected_at}"
 
 

@@ -38,6 +38,8 @@ REFUSALS = 3
 STOP_GAP = Decimal("0.02")
 """How far behind its trigger a stop that is a limit order still sells, as a fraction of the trigger."""
 FLATTEN = "unprotected"
+SURE = (OrderStatus.OPEN, OrderStatus.PARTIAL)
+"""States in which a stop protects: one whose cancel is in doubt may be gone."""
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +148,7 @@ def _note(trade: Trade, context: Context) -> None:
     """Write down since when the trade has been without a stop that rests at the venue."""
     trade.refresh_from_db()
     resting = _resting(trade)
-    is_safe = not _wants_stop(trade, context) or (resting is not None and resting.status in RESTING)
+    is_safe = not _wants_stop(trade, context) or (resting is not None and resting.status in SURE)
     _mark(trade, None if is_safe else trade.unprotected_at or context.moment())
 
 
