@@ -77,6 +77,19 @@ def check_sizes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 
 
 @register(Tags.security)
+def check_api(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
+    api: dict[str, Any] = settings.REST_FRAMEWORK
+    if not any(str(name).endswith(".IsAuthenticated") for name in api.get("DEFAULT_PERMISSION_CLASSES", ())):
+        hint = "Put IsAuthenticated into DEFAULT_PERMISSION_CLASSES."
+        yield Error("The API answers strangers wherever a view does not say whom.", hint=hint, id="julaba.E009")
+    if any(
+        str(name).endswith(".BasicAuthentication")
+        for name in api.get("DEFAULT_AUTHENTICATION_CLASSES", [".BasicAuthentication"])
+    ):
+        yield Error("The API takes passwords with each request.", hint="Use tokens and sessions.", id="julaba.E009")
+
+
+@register(Tags.security)
 def check_proxies(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     if settings.USE_X_FORWARDED_HOST or settings.USE_X_FORWARDED_PORT or settings.SECURE_PROXY_SSL_HEADER:
         hint = "Unset it: TRUSTED_PROXIES names whose headers are believed."

@@ -128,6 +128,12 @@ def test_nothing_starts_with_a_dummy(name: str, value: Any, settings: Settings) 
         ("DATA_UPLOAD_MAX_MEMORY_SIZE", None, "julaba.E007"),
         ("DATA_UPLOAD_MAX_NUMBER_FIELDS", 100_000, "julaba.E007"),
         ("USE_X_FORWARDED_HOST", True, "julaba.E008"),
+        ("REST_FRAMEWORK", {**product.REST_FRAMEWORK, "DEFAULT_PERMISSION_CLASSES": []}, "julaba.E009"),
+        (
+            "REST_FRAMEWORK",
+            {name: value for name, value in product.REST_FRAMEWORK.items() if "AUTHENTICATION" not in name},
+            "julaba.E009",
+        ),
         ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https"), "julaba.E008"),
         ("TRUSTED_PROXIES", ["*"], "julaba.E008"),
     ],
