@@ -330,7 +330,12 @@ BYPASS_DECISIONS = env.whole("BYPASS_DECISIONS", 100, low=20, high=5_000)
 """So many of its newest decisions an adviser is judged on; it counts for nothing while they did harm."""
 EXAMINATION = "julaba_site.examination.examine"
 """What manage.py doctor looks at besides the venue."""
-EVENT_LISTENERS = ["dashboard.push.announce", "notifications.listener.hear", "mlops.listener.hear"]
+EVENT_LISTENERS = [
+    "dashboard.push.announce",
+    "notifications.listener.hear",
+    "mlops.listener.hear",
+    "trading.urging.hear",
+]
 ADVISERS = env.words(
     "ADVISERS",
     ("mlops.predictor.Predictor", "mlops.regime_classifier.RegimeClassifier", "mlops.adviser.choose"),
