@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres
+from tests.torture import hints
 
 BALANCE = "100000"
 LEAST = 20
@@ -31,6 +32,7 @@ def main() -> int:
             folder.mkdir(parents=True, exist_ok=True)
         database = stack.enter_context(_database(asked.database, folder))
         os.environ |= {
+            "REDIS_URL": stack.enter_context(hints.redis()),
             "DATABASE_URL": database,
             "JULABA_DATA_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": "tests.torture.settings",
@@ -62,25 +64,27 @@ def _run(asked: argparse.Namespace, folder: Path, database: str) -> int:
             mix = chaos.MIXES[asked.mix]
             chaos.break_venue(exchange, mix)
             traders = chaos.Traders(asked.workers, folder / "traders.log", fate)
+            beats = chaos.Beats(folder, folder / "beats.log", fate)
             try:
-                _torture(asked, traders, chaos.Fate(traders, exchange, database, fate, mix))
+                _torture(asked, traders, beats, chaos.Fate(traders, beats, exchange, database, fate, mix))
                 faults = sum(moving.faults().values())
                 exchange.heal()
-                _settle(traders)
+                _settle(traders, beats)
             finally:
+                beats.stop()
                 traders.stop()
         found = verdict.judge(exchange.state())
     for problem in found.problems[:50]:
         print("  " + problem)
     print(
-        f"signals={found.signals} kills={traders.kills} faults={faults} duplicates={found.duplicates} "
+        f"signals={found.signals} kills={traders.kills + beats.kills} faults={faults} duplicates={found.duplicates} "
         f"orphans={found.orphans} missed={found.missed} unprotected_max_s={found.unprotected_max_s:.1f} "
         f"ledger_error={found.ledger_error.normalize():f}"
     )
     return 0 if found.holds and found.signals >= min(asked.signals, LEAST * asked.minutes) else 1
 
 
-def _torture(asked: argparse.Namespace, traders: Any, fate: Any) -> None:
+def _torture(asked: argparse.Namespace, traders: Any, beats: Any, fate: Any) -> None:
     """Strike until there were enough signals; an operator lifts again and again what the software restricted."""
     from django.db import Error, connection
 
@@ -91,6 +95,7 @@ def _torture(asked: argparse.Namespace, traders: Any, fate: Any) -> None:
     said = time.monotonic()
     while time.monotonic() < end:
         traders.look_after()
+        beats.look_after()
         fate.strike()
         try:
             count = Trade.objects.count()
@@ -106,7 +111,7 @@ def _torture(asked: argparse.Namespace, traders: Any, fate: Any) -> None:
         time.sleep(0.25)
 
 
-def _settle(traders: Any, within_s: float = 60.0) -> None:
+def _settle(traders: Any, beats: Any, within_s: float = 60.0) -> None:
     """Enter nothing more, and wait until nothing is in doubt and every trade is closed."""
     from django.db import Error, connection
 
@@ -116,6 +121,7 @@ def _settle(traders: Any, within_s: float = 60.0) -> None:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         traders.look_after(may_crash=False)
+        beats.look_after()
         with suppress(Error):
             control.tighten(TradingState.CLOSE_ONLY, reason="the end", now=datetime.now().astimezone(), by="torture")
             doubtful = Order.objects.filter(status__in=(*IN_DOUBT, OrderStatus.INTENT, OrderStatus.CANCELING)).exists()

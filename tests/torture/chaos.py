@@ -36,6 +36,7 @@ ORDER_FAULTS = {
 CANCEL_FAULTS = {"accept_then_cut": 0.03, "lose_request": 0.03, "http_5xx": 0.02}
 QUESTION_FAULTS = {"lose_request": 0.004, "http_5xx": 0.004, "accept_then_truncate": 0.002}
 """Far fewer: one tick asks dozens of questions."""
+BEATS = 2
 NAP_S = (0.5, 5.5)
 """Pauses of a process; longer than the lease lives, so that it wakes up replaced."""
 
@@ -46,6 +47,7 @@ class Mix:
 
     kill: float = 15.0
     pause: float = 45.0
+    beat: float = 30.0
     database: float = 30.0
     venue: float = 50.0
     throttle: float = 40.0
@@ -54,7 +56,7 @@ class Mix:
 
 MIXES = {
     "even": Mix(),
-    "crashes": Mix(kill=6.0, pause=8.0, database=60.0, venue=120.0, throttle=60.0, faults=0.3),
+    "crashes": Mix(kill=6.0, pause=8.0, beat=10.0, database=60.0, venue=120.0, throttle=60.0, faults=0.3),
     "network": Mix(kill=40.0, pause=40.0, database=60.0, venue=15.0, throttle=15.0, faults=3.0),
     "database": Mix(kill=30.0, pause=30.0, database=6.0, venue=120.0, throttle=60.0, faults=0.5),
 }
@@ -104,6 +106,42 @@ class Traders:
         return trader
 
 
+class Beats:
+    """Two that send every hint, each brought back when it ends."""
+
+    def __init__(self, folder: Path, log: Path, fate: random.Random) -> None:
+        self._fate, self._folder, self._log = fate, str(folder), str(log)
+        self._forks = multiprocessing.get_context("forkserver")
+        self.kills = 0
+        self._running = [self._start() for _ in range(BEATS)]
+
+    def look_after(self) -> None:
+        for index, beat in enumerate(self._running):
+            if not beat.is_alive():
+                self.kills += 1
+                self._running[index] = self._start()
+
+    def kill(self) -> None:
+        self._fate.choice(self._running).kill()
+
+    def stop(self) -> None:
+        for beat in self._running:
+            beat.kill()
+            beat.join()
+
+    def _start(self) -> ForkServerProcess:
+        beat = self._forks.Process(target=_beat, args=(self._folder, self._log), daemon=True)
+        beat.start()
+        return beat
+
+
+def _beat(folder: str, log: str) -> None:
+    from tests.torture import hints, trader
+
+    trader.write_to(log)
+    hints.beat(folder)
+
+
 def _trade(log: str, crash_point: str | None) -> None:
     from tests.torture import trader
 
@@ -130,11 +168,14 @@ def break_venue(venue: Venue, mix: Mix) -> None:
 class Fate:
     """One blow after the other, until told to stop."""
 
-    def __init__(self, traders: Traders, venue: Venue, database: str, fate: random.Random, mix: Mix) -> None:
+    def __init__(
+        self, traders: Traders, beats: Beats, venue: Venue, database: str, fate: random.Random, mix: Mix
+    ) -> None:
         self._venue, self._database, self._fate, self._mix = venue, database, fate, mix
         self._acts: list[tuple[float, Callable[[], None]]] = [
             (mix.kill, traders.kill),
             (mix.pause, traders.pause),
+            (mix.beat, beats.kill),
             (mix.database, self._hold_database),
             (mix.venue, self._kill_venue),
             (mix.throttle, lambda: venue.fault("rate_limit", "*", times=1, retry_after=1)),

@@ -10,3 +10,6 @@ from julaba_site.settings import *  # noqa: F403
 
 EVENT_LISTENERS = []
 LOGGING = {**LOGGING, "root": {"handlers": ["stderr"], "level": "WARNING"}}  # noqa: F405
+# Two beats send each hint twice; of three workers that take turns, one holds the lease.
+CELERY_BEAT_SCHEDULE = {"tick": {"task": "trading.tasks.tick", "schedule": 0.4, "options": {"expires": 1.0}}}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False

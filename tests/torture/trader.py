@@ -1,4 +1,4 @@
-"""One trading process: ticks for ever, as the worker would, until it is killed.
+"""One trading process: a real worker that ticks when a beat hints at it, until it is killed.
 
 Importing this module loads everything a trader needs, so that a server of forks brings one back in no time.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
+from functools import partial
 
 from tests.torture import world  # adds its timeframe before anything reads which there are
 
@@ -20,23 +20,22 @@ django.setup()
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import Error, connection
 from django.utils import timezone
 
-from trading.core.ports import MarketDataUnavailable, OutcomeUnknown
-from trading.services import lease, tick
+from julaba_site.celery import app
+from tests.torture import hints
+from trading import wiring
+from trading.core.params import Params
 from trading.services.context import Ports
 
-logger = logging.getLogger("torture")
+app.loader.import_default_modules()  # before the forks, which then share them
 
 
 def run(log: str, crash_point: str | None) -> None:
     """Trade until killed; `crash_point` is where to die, as name:n."""
     if crash_point:
         os.environ["JULABA_CRASH_POINT"] = crash_point
-    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
+    write_to(log)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     market, broker = world.market_and_broker()
     ports = Ports(
@@ -49,11 +48,17 @@ def run(log: str, crash_point: str | None) -> None:
         clock=timezone.now,
         halt_file=settings.JULABA_DATA_DIR / "HALT",
     )
-    owner = lease.process_name()
-    while True:
-        try:
-            tick.run(ports=ports, now=timezone.now(), owner=owner)
-        except (Error, MarketDataUnavailable, OutcomeUnknown):
-            logger.exception("this tick failed")
-            connection.close()
-        time.sleep(0.2)
+    wiring.ports = partial(_given, ports)
+    hints.work(f"trader-{os.getpid()}@torture")
+
+
+def _given(ports: Ports, params: Params) -> Ports:
+    """Stand in for the ports that the settings name."""
+    return ports
+
+
+def write_to(log: str) -> None:
+    """Let this process say everything to a file."""
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
