@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from trading.core import redaction
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -83,6 +85,12 @@ def page(series: list[list[Path]], asked: Asked, *, number: int = 1, size: int =
     fitting = (entry for entry in merged if asked.fits(entry))
     rows = list(islice(fitting, (number - 1) * size, number * size + 1))
     return rows[:size], len(rows) > size
+
+
+def newest(*, count: int, level: str) -> list[Entry]:
+    """Return the newest entries of at least `level`, for messages: settings.LOG_READER names this."""
+    series = files(data_dir=settings.JULABA_DATA_DIR, log_dir=settings.LOG_DIR)
+    return page(series, Asked(level=level), size=count)[0]
 
 
 def entries(paths: list[Path]) -> Iterator[Entry]:

@@ -249,6 +249,7 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.tick": {"queue": "trading"},
     "trading.tasks.supervise": {"queue": "trading"},
     "trading.tasks.research": {"queue": "research"},
+    "trading.tasks.research_part": {"queue": "research"},
     # Beside the others of its app it would keep an answer of the AI waiting.
     "mlops.tasks.follow_refused": {"queue": "work"},
     "notifications.tasks.*": {"queue": "notify"},
@@ -256,6 +257,7 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_ANNOTATIONS: dict[str, dict[str, Any]] = {
     # A lost run is found by its row, so the message need not wait for its end.
     "trading.tasks.research": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
+    "trading.tasks.research_part": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
     # After days away it has much to catch up with.
     "mlops.tasks.follow_refused": {"soft_time_limit": 240, "time_limit": 270, "acks_late": False},
     "trading.tasks.backup": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
@@ -387,6 +389,8 @@ ASSISTANT = "mlops.assistant.Assistant"
 """Who answers questions in words, for the messages; see notifications.ports.Assistant."""
 ANSWER_LISTENER = "notifications.services.answers.hear"
 """Told of an answer that came later, with where it was asked."""
+LOG_READER = "dashboard.logs.newest"
+"""Who reads the log, for the messages; see notifications.ports.LogReader."""
 REPORTER = "mlops.reporter.Reporter"
 """Who tells of scorecards and models, for the messages; see notifications.ports.Reporter."""
 

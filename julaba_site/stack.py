@@ -58,6 +58,7 @@ OTHER_PROCESSES = 3
 HANDOVER = "JULABA_STACK"
 REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
 BEAT_SILENCE_S = 200.0
+WATCH_SILENCE_S = 42.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,13 @@ def run(stack: Stack) -> None:
         # No tick although trading was started anew: then it is beat that sends none.
         beat = [*PYTHON, "-m", "julaba_site.beat"]
         supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
+        # Who looks after alerts and sends messages may be silent itself: then this does, once in a while.
+        looked = Path(stack.log).parent.parent / "run" / "watch.alive"
+        supervisor.start(
+            Child(
+                "watch", [*MANAGE, "watch"], runs_once=True, stands_in=True, heartbeat=looked, silence_s=WATCH_SILENCE_S
+            )
+        )
         sd_notify.ready(f"answers on {stack.origin}/")
         supervisor.run()
         sd_notify.stopping()

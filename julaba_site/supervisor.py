@@ -18,12 +18,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Self
 
-from julaba_site import sd_notify
+from julaba_site import kept_log, sd_notify
 
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
@@ -42,7 +41,8 @@ class Child:
     """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how.
 
     It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`. One that
-    leaves its `heartbeat` file untouched for `silence_s` counts as dead, whatever it is waiting for.
+    leaves its `heartbeat` file untouched for `silence_s` counts as dead, whatever it is waiting for. One that
+    `stands_in` is no one's own heart: it is run only while the heartbeat, somebody else's, is silent.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Child:
     orphan_signal: signal.Signals = signal.SIGTERM
     heartbeat: Path | None = None
     silence_s: float = 90.0
+    stands_in: bool = False
     exit_code: int | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -86,7 +87,7 @@ class Child:
 
     def silent_for(self) -> float:
         """Return for how many seconds a living child has given no sign, 0 where none is asked for."""
-        if self.process is None or self.heartbeat is None:
+        if (self.process is None and not self.stands_in) or self.heartbeat is None:
             return 0.0
         age = time.monotonic() - self.started_at
         with contextlib.suppress(FileNotFoundError):
@@ -135,7 +136,10 @@ class Supervisor:
         if self._is_stopping:
             return
         self._children.append(child)
-        self._spawn(child)
+        if child.stands_in:
+            child.started_at = time.monotonic()
+        else:
+            self._spawn(child)
 
     def run(self, until: Callable[[], bool] = lambda: False, *, timeout: float = float("inf")) -> bool:
         """Look after the children until `until` holds; return False when asked to stop or out of time."""
@@ -147,7 +151,10 @@ class Supervisor:
             sd_notify.alive()
             for child in self._children:
                 self._restart_when_due(child)
-                self._kill_when_silent(child)
+                if child.stands_in and child.process is None:
+                    self._stand_in(child)
+                else:
+                    self._kill_when_silent(child)
             if self._parent not in {None, os.getppid()}:
                 self._is_stopping = True
         return False
@@ -177,6 +184,10 @@ class Supervisor:
 
     def _restart_when_due(self, child: Child) -> None:
         if child.due_at is not None and child.due_at <= time.monotonic():
+            self._spawn(child)
+
+    def _stand_in(self, child: Child) -> None:
+        if child.silent_for() > child.silence_s:
             self._spawn(child)
 
     def _kill_when_silent(self, child: Child) -> None:
@@ -250,7 +261,7 @@ class Supervisor:
 
 def _kept(path: Path) -> logging.Logger:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+    handler = kept_log.Turning(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log = logging.getLogger("julaba.log")
     log.propagate, log.handlers = False, [handler]

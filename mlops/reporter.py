@@ -74,6 +74,23 @@ class Reporter:
             if row.confidence is not None
         }
 
+    def accuracy(self) -> Mapping[str, float]:
+        """Return by model which share of its newest answers was right, where enough of them have been judged."""
+        found = {_title(each): each.drift.accuracy for each in selectors.models() if each.drift is not None}
+        return {title: share for title, share in found.items() if share is not None}
+
+    def brief(self, *, days: int) -> Sequence[tuple[str, str]]:
+        """Return the figures of AI and models that fit below a picture, over the shortest kept span that holds `days`."""
+        span = min((kept for kept in selectors.SPANS.values() if kept >= days > 0), default=0)
+        kept = selectors.scorecard(span)
+        score = kept.figures["sources"].get("ai") if kept is not None else None
+        rows = [("AI decisions", "none with an outcome")]
+        if score is not None:
+            over = f", {span} days" if span else ""
+            rows = [(f"AI decisions{over}", f"{score['total']}, precision {_share(score['precision'])}")]
+            rows.append(("AI value", f"{_signed(score['value']['r']['actual'])} R"))
+        return [*rows, *((_title(each), ", ".join(_champion(each.champion))) for each in selectors.models())]
+
 
 def _score(score: Mapping[str, Any]) -> list[tuple[str, str]]:
     spread = score["value"]["r"]

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from notifications.kinds import CHOICES, CONDITIONS, FACTS, KINDS
+from notifications.kinds import CHOICES, KINDS, RULED
 from notifications.models import Alert, AlertRule, Confirmation, Contact, Delivery, Preference, Update
 from trading.admin_readonly import ReadOnly
 
@@ -35,11 +35,11 @@ class ContactAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
-    kind = forms.ChoiceField(choices=[(name, KINDS[name].text) for name in (*CONDITIONS, *FACTS)])
+    kind = forms.ChoiceField(choices=[(name, KINDS[name].text) for name in RULED])
 
     class Meta:
         model = AlertRule
-        fields = ("kind", "is_on", "threshold")
+        fields = ("kind", "is_on", "threshold", "cool_down_s", "escalation_minutes")
 
     def clean(self) -> dict[str, Any]:
         cleaned = dict(super().clean() or {})
@@ -56,7 +56,7 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(AlertRule)
 class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = AlertRuleForm
-    list_display = ("about", "is_on", "threshold", "default", "unit")
+    list_display = ("about", "is_on", "threshold", "default", "unit", "cool_down_s", "escalation_minutes")
 
     @admin.display(description="alert", ordering="kind")
     def about(self, rule: AlertRule) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from notifications.models import AlertRule, Severity, Voice
 
@@ -71,6 +72,19 @@ CONDITIONS: dict[str, Kind] = {
     ),
     "disk": Kind(text="The disk is nearly full", severity=CRITICAL, threshold=0.05, unit="of the disk left"),
     "outbox": Kind(text="Messages are not delivered", threshold=120, unit="seconds overdue"),
+    "worker": Kind(
+        text="A worker is silent", severity=CRITICAL, threshold=40, unit="seconds since its last sign", cool_down_s=60
+    ),
+    "beat": Kind(
+        text="Beat sends no tasks", severity=CRITICAL, threshold=40, unit="seconds since the last one", cool_down_s=60
+    ),
+    "stream": Kind(text="The stream of prices is silent", threshold=60, unit="seconds since the venue was heard"),
+    "breaker": Kind(text="A circuit breaker holds entries back", cool_down_s=60),
+    "venue_pause": Kind(text="The venue asked to be left alone", threshold=60, unit="seconds that it still lasts"),
+    "ml_accuracy": Kind(text="A model errs", threshold=0.45, unit="of its last 20 answers right, at least"),
+    "backup_old": Kind(text="A backup is overdue", threshold=12, unit="hours since the last one"),
+    "clock": Kind(text="The clocks differ", threshold=2, unit="seconds between this machine and Redis"),
+    "logins": Kind(text="Somebody guesses passwords", threshold=5, unit="refused log-ins within ten minutes"),
 }
 """What the watch looks at: raised once, and armed again when it is over."""
 
@@ -84,9 +98,21 @@ NEWS: dict[str, Kind] = {
     "refused": Kind(text="A setup was refused", severity=INFO, voice=Voice.OFF),
     "over": Kind(text="What an alert told of is over", severity=INFO, voice=Voice.SILENT),
     "summary": Kind(text="The summaries of the day and the week", severity=INFO),
+    "interval": Kind(
+        text="The summary of the last hours", severity=INFO, voice=Voice.SILENT, threshold=6, unit="hours, so often"
+    ),
 }
 KINDS: dict[str, Kind] = {**FACTS, **CONDITIONS, **NEWS}
+RULED = {**FACTS, **CONDITIONS, "interval": NEWS["interval"]}
+"""Those that an operator may switch off for everybody, or set a threshold for."""
 CHOICES = [(name, kind.text) for name, kind in KINDS.items()]
+
+
+def cool_down(kind: str) -> timedelta:
+    """Return for how long an alert that is over does not come again."""
+    rule = AlertRule.objects.filter(kind=kind).first()
+    seconds = rule.cool_down_s if rule is not None and rule.cool_down_s is not None else KINDS[kind].cool_down_s
+    return timedelta(seconds=seconds)
 
 
 def threshold(kind: str) -> float | None:

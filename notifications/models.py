@@ -93,6 +93,18 @@ class DeliveryStatus(models.TextChoices):
     REFUSED = "refused", "refused for good"
 
 
+class Attachment(models.Model):
+    """A picture or a document; every message that carries it points here, so it is kept once."""
+
+    name = models.CharField(max_length=80, help_text="The file's name, as people see it.")
+    media = models.CharField(max_length=60, help_text="Its media type.")
+    content = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Delivery(models.Model):
     """One message on its way to one channel: `telegram:CHAT`, or `url:DIGEST` for an address of the settings."""
 
@@ -103,6 +115,9 @@ class Delivery(models.Model):
     text = models.TextField(help_text="Telegram's HTML; other channels get the words alone.")
     buttons = models.JSONField(default=list, help_text="Rows of [label, data].")
     edits = models.BigIntegerField(null=True, blank=True, help_text="The message that this one replaces.")
+    attachment = models.ForeignKey(
+        Attachment, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
+    )
     is_silent = models.BooleanField(default=False)
     status = models.CharField(max_length=8, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
     created_at = models.DateTimeField()
@@ -128,10 +143,11 @@ class Delivery(models.Model):
 
 
 class ChannelPause(models.Model):
-    """Until when a channel asked for silence: `telegram` for the whole bot, or one address."""
+    """Until when a channel is left alone, as it asked or as it failed: `telegram` for the whole bot, or one address."""
 
     channel = models.CharField(max_length=60, primary_key=True)
     until = models.DateTimeField()
+    failures = models.PositiveIntegerField(default=0, help_text="In a row; nothing was delivered since.")
 
     def __str__(self) -> str:
         return f"{self.channel} until {self.until:%Y-%m-%d %H:%M:%S}"
@@ -185,6 +201,18 @@ class AlertRule(models.Model):
     kind = models.CharField(max_length=40, unique=True)
     is_on = models.BooleanField(default=True)
     threshold = models.FloatField(null=True, blank=True, help_text="In the unit of the kind; empty: its default.")
+    cool_down_s = models.PositiveIntegerField(
+        "cool-down",
+        null=True,
+        blank=True,
+        help_text="Seconds in which one that is over does not come again; empty: usual.",
+    )
+    escalation_minutes = models.PositiveIntegerField(
+        "escalation",
+        null=True,
+        blank=True,
+        help_text="Minutes after which a critical one that nobody has acknowledged is told once more; empty: 15.",
+    )
 
     def __str__(self) -> str:
         return self.kind
@@ -213,3 +241,28 @@ class ToldStop(models.Model):
 
     def __str__(self) -> str:
         return f"trade {self.trade_id}: {self.stop}"
+
+
+class FollowedRun(models.Model):
+    """A run of research that was asked for by message: the answer to that is edited while the run goes on."""
+
+    run = models.OneToOneField("trading.BacktestRun", on_delete=models.CASCADE, related_name="+")
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+")
+    shown = models.CharField(max_length=60, blank=True, help_text="The status and progress that people see.")
+    is_over = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}: {self.shown}"
+
+
+class WatchMark(models.Model):
+    """When the watch last looked: whoever finds it old looks in its place."""
+
+    looked_at = models.DateTimeField()
+    up_since = models.DateTimeField(help_text="Since when it looks without a gap.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_watch_mark")]
+
+    def __str__(self) -> str:
+        return f"looked at {self.looked_at}"

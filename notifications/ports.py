@@ -22,16 +22,44 @@ class Unavailable(Exception):
 
 
 class Refused(Exception):
-    """It will never be taken as it is. `is_markup` says that the words alone may be."""
+    """It will never be taken as it is.
 
-    def __init__(self, cause: str, *, is_markup: bool = False) -> None:
+    `is_markup` says that the words alone may be, `is_gone` that the message to be replaced is no more, `is_unwanted`
+    that this chat takes nothing from us, `moved_to` that it has another number now.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        is_markup: bool = False,
+        is_gone: bool = False,
+        is_unwanted: bool = False,
+        moved_to: int | None = None,
+    ) -> None:
         super().__init__(cause)
-        self.is_markup = is_markup
+        self.is_markup, self.is_gone, self.is_unwanted, self.moved_to = is_markup, is_gone, is_unwanted, moved_to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A picture or a document that a message carries."""
+
+    name: str
+    media: str
+    content: bytes
+
+    @property
+    def is_picture(self) -> bool:
+        return self.media.startswith("image/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One message as Telegram takes it: HTML unless `is_plain`; `edits` is the message it replaces."""
+    """One message as Telegram takes it: HTML unless `is_plain`; `edits` is the message it replaces.
+
+    With a `file`, the text is its caption.
+    """
 
     chat_id: int
     text: str
@@ -39,6 +67,7 @@ class Outgoing:
     edits: int | None = None
     is_silent: bool = False
     is_plain: bool = False
+    file: File | None = None
 
 
 class Said(Protocol):
@@ -69,3 +98,24 @@ class Reporter(Protocol):
     def ml(self) -> Sequence[tuple[str, Sequence[Sequence[str]]]]: ...
     def ml_report(self) -> Sequence[tuple[str, Sequence[Sequence[str]]]]: ...
     def opinions(self) -> Mapping[str, str]: ...
+    def accuracy(self) -> Mapping[str, float]: ...
+    def brief(self, *, days: int) -> Sequence[tuple[str, str]]: ...
+
+
+class LogEntry(Protocol):
+    """One entry of the log without secrets; `level` is empty where a program wrote it by itself."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def process(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class LogReader(Protocol):
+    """Returns the newest entries of the log, newest first, of at least `level`; settings.LOG_READER names it."""
+
+    def __call__(self, *, count: int, level: str) -> Sequence[LogEntry]: ...

@@ -12,6 +12,8 @@ from django.conf import settings
 
 LONGEST = 4096
 """UTF-16 units that one message may have; markup is counted too, to be on the safe side."""
+LONGEST_CAPTION = 1024
+"""UTF-16 units of the words under a picture or a document."""
 _LONGEST_LINE = 900
 _TAG = re.compile(r"</?(?:b|pre)>")
 
@@ -44,12 +46,12 @@ def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> list[Li
     return [Line("  ".join(_pad(row, widths, right)).rstrip(), is_mono=True) for row in every]
 
 
-def pages(title: str, lines: Sequence[Line]) -> list[str]:
+def pages(title: str, lines: Sequence[Line], *, longest: int = LONGEST) -> list[str]:
     """Return as many messages as the lines need, each with its heading."""
     whole = "\n".join((_heading(title), *_blocks(lines)))
-    if _units(whole) <= LONGEST:
+    if _units(whole) <= longest:
         return [whole]
-    room = LONGEST - _units(_heading(title)) - 20
+    room = longest - _units(_heading(title)) - 20
     return ["\n".join((_heading(title), *_blocks(part))) for part in _parts(lines, room)]
 
 

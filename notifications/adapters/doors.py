@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from notifications.ports import File
+
 if TYPE_CHECKING:
     from notifications.adapters.telegram import Telegram
 
@@ -19,8 +21,8 @@ def telegram() -> Telegram | None:
     return Telegram(settings.TELEGRAM_TOKEN, endpoint=settings.TELEGRAM_ENDPOINT)
 
 
-def apprise(url: str, *, title: str, text: str) -> None:
-    """Send words to one Apprise address; raises notifications.ports.Unavailable and Refused."""
+def apprise(url: str, *, title: str, text: str, file: File | None = None) -> None:
+    """Send words, and a file where the service takes any, to one Apprise address; raises notifications.ports.Unavailable and Refused."""
     from notifications.adapters import apprise_door
 
-    apprise_door.send(url, title=title, text=text)
+    apprise_door.send(url, title=title, text=text, file=file)

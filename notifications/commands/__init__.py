@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("start", "account", "trades", "market", "pairs", "system", "assistant", "reports", "acts", "proposals")
+MODULES = (
+    "start",
+    "account",
+    "trades",
+    "market",
+    "pairs",
+    "system",
+    "assistant",
+    "reports",
+    "pictures",
+    "research",
+    "acts",
+    "proposals",
+    "tuning",
+)
 
 
 def load() -> None:

@@ -28,7 +28,12 @@ BY_HAND = "by Telegram"
 
 
 @command(
-    "halt", group=GROUP, role=Role.TRADER, is_act=True, help="Enter nothing any more, at once and without a question"
+    "halt",
+    group=GROUP,
+    role=Role.TRADER,
+    is_act=True,
+    is_at_once=True,
+    help="Enter nothing any more, at once and without a question",
 )
 def halt(request: Request) -> Reply:
     account()
@@ -161,7 +166,7 @@ def _meant(args: tuple[str, ...]) -> list[int]:
         return open_
     known = {str(pk): pk for pk in open_}
     if not args or args[0] not in known:
-        raise BadRequest(f"name a trade: {', '.join(known)}, or all")
+        raise BadRequest(f"name a trade: {', '.join(known)}, or all", offers=[*known, "all"])
     return [known[args[0]]]
 
 

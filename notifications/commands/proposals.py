@@ -73,7 +73,7 @@ def _meant(args: tuple[str, ...], *statuses: str) -> Proposal:
     if not args and len(known) == 1:
         return next(iter(known.values()))
     if not args or args[0] not in known:
-        raise BadRequest(f"name a proposal: {', '.join(known)}")
+        raise BadRequest(f"name a proposal: {', '.join(known)}", offers=list(known))
     return known[args[0]]
 
 

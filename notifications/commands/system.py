@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from notifications import formats
 from notifications.models import Alert, Role
+from notifications.ports import LogReader
 from notifications.rendering import table, text
 from notifications.services import outbox
-from notifications.services.registry import Reply, Request, command, whole
+from notifications.services.registry import BadRequest, Reply, Request, command, whole
 from trading import selectors
 from trading.core.params import SPECS
 from trading.models import InvariantRun, Lease, ParameterRevision, ReconcileRun
 
 GROUP = "System"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LONGEST_ENTRY = 300
 
 
 @command("health", group=GROUP, help="Ages of tick, prices, comparison and check; what waits to be sent")
@@ -69,11 +73,23 @@ def params(request: Request) -> Reply:
     return Reply(title=title, lines=table(rows) if rows else text("No parameter has such a name."))
 
 
-@command("logs", group=GROUP, usage="[n]", role=Role.ADMIN, help="The newest rows of the journal")
+@command("logs", group=GROUP, usage="[n] [level]", role=Role.RISK, help="The newest lines of the log of every process")
 def logs(request: Request) -> Reply:
+    levels = [word.upper() for word in request.args if not word.isdecimal()]
+    if len(levels) > 1 or (levels and levels[0] not in LEVELS):
+        raise BadRequest(f"give a number of lines, and the least of {', '.join(LEVELS).lower()}")
+    count = whole(tuple(word for word in request.args if word.isdecimal()), default=10, most=50)
+    newest: LogReader = import_string(settings.LOG_READER)
+    found = newest(count=count, level=levels[0] if levels else "")
+    lines = [f"{entry.at:%H:%M:%S} {entry.process} {entry.level} {_first(entry.text)}" for entry in found]
+    return Reply(title="Log", lines=text(*(lines or ["Nothing of that level is in the log."])), is_refreshed=True)
+
+
+@command("journal", group=GROUP, usage="[n]", help="What happened: the newest rows of the journal")
+def journal(request: Request) -> Reply:
     events = selectors.events(limit=whole(request.args, default=10, most=50))
     lines = [f"{formats.moment(event.at)} {event.kind}: {event.text}" for event in events]
-    return Reply(title="Journal", lines=text(*(lines or ["The journal is empty."])))
+    return Reply(title="Journal", lines=text(*(lines or ["The journal is empty."])), is_refreshed=True)
 
 
 @command("alerts", group=GROUP, help="What stands, with a button to acknowledge it")
@@ -104,3 +120,10 @@ def _seen(alert: Alert) -> str:
 
 def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _first(entry: str) -> str:
+    """Return the first line of an entry, and the last one where a traceback follows: that says what went wrong."""
+    first, _, rest = entry.partition("\n")
+    last = rest.strip().rpartition("\n")[2]
+    return f"{first[:LONGEST_ENTRY]}{f' … {last[:LONGEST_ENTRY]}' if last else ''}"

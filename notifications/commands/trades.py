@@ -28,7 +28,7 @@ def status(request: Request) -> Reply:
     lines = text(state, *reason)
     trades = selectors.open_trades()
     for position in trades:
-        lines += [Line(""), *_described(position)]
+        lines += [Line(""), *described(position)]
     if not trades:
         lines += text(NOTHING_OPEN)
     return Reply(title="Status", lines=lines, is_refreshed=True)
@@ -105,7 +105,7 @@ def watched(args: tuple[str, ...]) -> str:
     """Return the watched symbol that is meant: BTC is BTC/USDT; raises BadRequest."""
     pairs = selectors.params().pairs
     if not args:
-        raise BadRequest(f"name a symbol such as {pairs[0]}")
+        raise BadRequest(f"name a symbol such as {pairs[0]}", offers=[pair.partition("/")[0] for pair in pairs])
     asked = args[0].upper()
     found = next((pair for pair in pairs if asked in (pair, pair.partition("/")[0], pair.replace("/", ""))), None)
     if found is None:
@@ -124,7 +124,7 @@ def _one(pk: int) -> Reply:
     if trade is None:
         raise BadRequest(f"there is no trade {pk}: /positions and /trades show what there is")
     mark = next((p.mark for p in selectors.open_trades() if p.trade.pk == pk), None)
-    lines = _described(OpenTrade(trade=trade, mark=mark))
+    lines = described(OpenTrade(trade=trade, mark=mark))
     if trade.status == TradeStatus.CLOSED:
         lines += text(f"Closed {formats.moment(trade.closed_at)} UTC by {formats.words(trade.exit_reason)}: "
                       f"{formats.signed(trade.pnl)}, {formats.multiple(r_of(trade))}")  # fmt: skip
@@ -136,7 +136,8 @@ def _one(pk: int) -> Reply:
     return Reply(title=f"Trade {pk}", lines=lines, is_refreshed=True)
 
 
-def _described(position: OpenTrade) -> list[Line]:
+def described(position: OpenTrade) -> list[Line]:
+    """Return the lines of one open trade: size, mark, stop, risk and targets."""
     trade = position.trade
     entry = trade.entry_price or trade.planned_entry
     levels = [level for n in (1, 2, 3) if (level := trade.rules.get(f"target_{n}")) is not None]

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from notifications import rendering
-from notifications.kinds import KINDS
-from notifications.models import Alert, Severity
+from notifications.kinds import KINDS, cool_down
+from notifications.models import Alert, AlertRule, Severity
 from notifications.services import push
 
 ESCALATION = timedelta(minutes=15)
@@ -19,8 +19,9 @@ def raise_(kind: str, text: str, *, about: str = "", now: datetime) -> Alert | N
     """Raise an alert unless one of its key stands, or was over only just now; None where nothing is new."""
     key = f"{kind}:{about}"[:80]
     earlier = Alert.objects.filter(key=key)
-    cool_down = timedelta(seconds=KINDS[kind].cool_down_s)
-    if earlier.filter(cleared_at__isnull=True).exists() or earlier.filter(cleared_at__gt=now - cool_down).exists():
+    if earlier.filter(cleared_at__isnull=True).exists():
+        return None
+    if earlier.filter(cleared_at__gt=now - cool_down(kind)).exists():
         return None
     return _raise(kind, key, text, now, is_over=False)
 
@@ -71,10 +72,11 @@ def escalate(*, now: datetime) -> int:
         cleared_at__isnull=True,
         acknowledged_at__isnull=True,
         escalated_at__isnull=True,
-        raised_at__lte=now - ESCALATION,
     )
+    rules = AlertRule.objects.filter(escalation_minutes__isnull=False)
+    waits = {rule.kind: timedelta(minutes=rule.escalation_minutes or 0) for rule in rules}
     count = 0
-    for alert in unseen:
+    for alert in [each for each in unseen if each.raised_at <= now - waits.get(each.kind, ESCALATION)]:
         with transaction.atomic():
             if Alert.objects.filter(pk=alert.pk, escalated_at__isnull=True).update(escalated_at=now):
                 _push(alert, f"escalation:{alert.pk}", "Still so, and nobody has acknowledged it", now)

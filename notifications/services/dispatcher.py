@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,8 +14,8 @@ from notifications import rendering
 from notifications.adapters import doors
 from notifications.commands import load
 from notifications.models import Delivery, Update
-from notifications.ports import Buttons, Refused, Unavailable
-from notifications.services import alerts, answers, confirmations, contacts, outbox
+from notifications.ports import Buttons, File, Refused, Unavailable
+from notifications.services import alerts, answers, confirmations, contacts, following, outbox
 from notifications.services.contacts import Caller
 from notifications.services.registry import COMMANDS, BadRequest, Command, Proposal, Reply, Request
 from trading.adapters import meters
@@ -24,7 +25,8 @@ from trading.services import audit
 OLD = timedelta(seconds=60)
 """An act that was written longer ago is not done: whoever wrote it may have given up waiting."""
 WHOAMI = "whoami"
-CONFIRM, CANCEL, AGAIN, PAGE, ACKNOWLEDGE = "c", "x", "r", "p", "k"
+CONFIRM, CANCEL, AGAIN, PAGE, ACKNOWLEDGE, ASK, DISMISS = "c", "x", "r", "p", "k", "a", "d"
+MOST_OFFERED, OFFERED_IN_ROW = 24, 3
 LONGEST_DATA = 64
 """Bytes that a button may carry."""
 _COMMAND = re.compile(r"/([a-z_]{1,32})(@\w{1,40})?(?:\s+(.*))?", re.DOTALL | re.IGNORECASE)
@@ -77,7 +79,7 @@ def _refusal(chosen: Command, update: Update, caller: Caller, now: datetime) -> 
         return ""
     if not update.is_private:
         return "what changes something works in a private chat only"
-    if update.sent_at is None or now - update.sent_at > OLD:
+    if not update.is_press and (update.sent_at is None or now - update.sent_at > OLD):
         return f"it is older than {OLD.seconds} s: send it again if you still want it"
     return ""
 
@@ -109,14 +111,30 @@ def _run(
         made = chosen.handler(Request(name=chosen.name, args=args, caller=caller, now=now))
     except BadRequest as refusal:
         usage = f"Usage: /{chosen.name} {chosen.usage}".rstrip()
-        return _say(update, f"/{chosen.name}", f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.", now, usage)
+        words = f"{str(refusal)[:1].upper()}{str(refusal)[1:]}."
+        return _say(update, f"/{chosen.name}", words, now, usage, buttons=_offered(chosen, refusal.offers))
     if isinstance(made, Proposal):
         return _propose(made, update, caller, now)
     line = " ".join((chosen.name, *args))
-    parts = rendering.pages(made.title, made.lines)
+    longest = rendering.LONGEST if made.file is None else rendering.LONGEST_CAPTION
+    parts = rendering.pages(made.title, made.lines, longest=longest)
     page = min(page, len(parts) - 1)
-    _put(update, parts[page], now, buttons=_buttons(made, line, page, len(parts)))
+    with transaction.atomic():
+        delivery = _put(update, parts[page], now, buttons=_buttons(made, line, page, len(parts)), file=made.file)
+        if delivery is not None and made.follows is not None:
+            following.follow(made.follows, delivery)
     return f"answered /{line}"
+
+
+def _offered(chosen: Command, offers: Sequence[str]) -> Buttons:
+    """Return a button for each argument that would be answered; one of an act asks it, and nothing is done by it."""
+    if chosen.is_at_once or not offers:
+        return []
+    kind = ASK if chosen.is_act else AGAIN
+    made = [(offer, f"{kind}|{chosen.name} {offer}") for offer in offers[:MOST_OFFERED]]
+    fitting = [button for button in made if len(button[1].encode()) <= LONGEST_DATA]
+    rows = [fitting[start : start + OFFERED_IN_ROW] for start in range(0, len(fitting), OFFERED_IN_ROW)]
+    return [*rows, [("Cancel", DISMISS)]]
 
 
 def _buttons(made: Reply, line: str, page: int, count: int) -> Buttons:
@@ -145,6 +163,11 @@ def _pressed(update: Update, caller: Caller, now: datetime) -> str:
         return _decided(kind, rest, update, caller, now)
     if kind == ACKNOWLEDGE and rest.isascii() and rest.isdecimal():
         return _acknowledged(int(rest[:18]), update, caller, now)
+    if kind == ASK:
+        return _asked(rest, update, caller, now)
+    if kind == DISMISS:
+        _toast(update, "")
+        return _say(update, "Canceled", "Nothing was done.", now)
     page, line = 0, rest
     if kind == PAGE:
         number, _, line = rest.partition("|")
@@ -156,6 +179,20 @@ def _pressed(update: Update, caller: Caller, now: datetime) -> str:
         return "ignored: an unknown button"
     _toast(update, "")
     return _run(chosen, args, update, caller, now, page=page)
+
+
+def _asked(line: str, update: Update, caller: Caller, now: datetime) -> str:
+    """Take the first step of an act that was chosen by a button; the second is still to come."""
+    name, args, _ = _parsed(f"/{line}")
+    chosen = COMMANDS.get(name or "")
+    if chosen is None or not chosen.is_act or chosen.is_at_once:
+        _toast(update, "This button does nothing.")
+        return "ignored: an unknown button"
+    if refusal := _refusal(chosen, update, caller, now):
+        _toast(update, f"{refusal[:1].upper()}{refusal[1:]}.")
+        return f"not done: {refusal}"
+    _toast(update, "")
+    return _run(chosen, args, update, caller, now)
 
 
 def _decided(kind: str, secret: str, update: Update, caller: Caller, now: datetime) -> str:
@@ -179,12 +216,14 @@ def _acknowledged(pk: int, update: Update, caller: Caller, now: datetime) -> str
     return f"acknowledged alert {pk}"
 
 
-def _say(update: Update, title: str, words: str, now: datetime, *more: str) -> str:
-    _put(update, rendering.pages(title, rendering.text(words, *more))[0], now)
+def _say(update: Update, title: str, words: str, now: datetime, *more: str, buttons: Buttons = ()) -> str:
+    _put(update, rendering.pages(title, rendering.text(words, *more))[0], now, buttons=buttons)
     return f"said: {words}"
 
 
-def _put(update: Update, text: str, now: datetime, *, buttons: Buttons = ()) -> Delivery | None:
+def _put(
+    update: Update, text: str, now: datetime, *, buttons: Buttons = (), file: File | None = None
+) -> Delivery | None:
     """Write the one answer to an update; an update that is handled again gets no second one."""
     return outbox.put(
         key=f"update:{update.pk}",
@@ -192,7 +231,9 @@ def _put(update: Update, text: str, now: datetime, *, buttons: Buttons = ()) -> 
         kind=outbox.REPLY,
         text=text,
         buttons=buttons,
-        edits=update.message_id if update.is_press else None,
+        # Words cannot become a picture: that is a message of its own.
+        edits=update.message_id if update.is_press and file is None else None,
+        attachment=outbox.attach(file, now=now) if file is not None else None,
         now=now,
     )
 

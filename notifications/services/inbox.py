@@ -16,7 +16,8 @@ STRANGER_PAUSE = timedelta(minutes=1)
 """Of a stranger one message is kept in such a time, so that nobody fills the database."""
 RATE = 60
 """Messages a minute from one person; what comes beyond them is dropped, but for a halt."""
-STUCK = timedelta(seconds=30)
+STUCK = timedelta(seconds=60)
+"""Longer than a task may take: whoever claimed it so long ago has died."""
 ATTEMPTS = 3
 KEPT = timedelta(days=30)
 

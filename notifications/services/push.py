@@ -5,41 +5,65 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 
 from notifications import rendering
 from notifications.kinds import KINDS
 from notifications.models import Contact, Severity, Voice
-from notifications.ports import Buttons
+from notifications.ports import Buttons, File
 from notifications.rendering import Line
 from notifications.services import contacts, outbox
 
 
 def everywhere(
-    kind: str, *, key: str, title: str, lines: list[Line], now: datetime, severity: Severity, buttons: Buttons = ()
+    kind: str,
+    *,
+    key: str,
+    title: str,
+    lines: list[Line],
+    now: datetime,
+    severity: Severity,
+    buttons: Buttons = (),
+    file: File | None = None,
 ) -> int:
-    """Write a message for everybody who wants it, once under its key, and return for how many channels."""
+    """Write a message for everybody who wants it, once under its key, and return for how many channels.
+
+    The words stand under the file where they fit there, else they follow it.
+    """
     parts = rendering.pages(title, lines)
-    channels: list[tuple[str, bool]] = []
+    if file is not None:
+        under = rendering.pages(title, lines, longest=rendering.LONGEST_CAPTION)
+        parts = under if len(under) == 1 else [rendering.pages(title, [])[0], *parts]
+    found = channels(kind, severity)
+    with transaction.atomic():
+        kept = outbox.attach(file, now=now) if file is not None and found else None
+        for channel, is_silent in found:
+            for number, part in enumerate(parts):
+                outbox.put(
+                    key=key if number == 0 else f"{key}/{number + 1}",
+                    channel=channel,
+                    kind=kind,
+                    severity=severity,
+                    text=part,
+                    buttons=buttons if number == len(parts) - 1 and channel.startswith(outbox.TELEGRAM) else (),
+                    is_silent=is_silent,
+                    attachment=kept if number == 0 else None,
+                    now=now,
+                )
+    return len(found)
+
+
+def channels(kind: str, severity: Severity) -> list[tuple[str, bool]]:
+    """Return the channels that want a kind, and whether without a sound."""
+    found: list[tuple[str, bool]] = []
     if settings.TELEGRAM_TOKEN:
         voices = [(contact.chat_id, voice(contact, kind)) for contact in contacts.receivers()]
-        channels += [(outbox.chat(chat), heard == Voice.SILENT) for chat, heard in voices if heard != Voice.OFF]
+        found += [(outbox.chat(chat), heard == Voice.SILENT) for chat, heard in voices if heard != Voice.OFF]
     if KINDS[kind].voice != Voice.OFF:
-        channels += [(outbox.address(url), False) for url in settings.NOTIFY_URLS]
-    if not channels and severity == Severity.CRITICAL:
-        channels = [(outbox.address(url), False) for url in settings.FALLBACK_URLS]
-    for channel, is_silent in channels:
-        for number, part in enumerate(parts):
-            outbox.put(
-                key=key if number == 0 else f"{key}/{number + 1}",
-                channel=channel,
-                kind=kind,
-                severity=severity,
-                text=part,
-                buttons=buttons if number == len(parts) - 1 and channel.startswith(outbox.TELEGRAM) else (),
-                is_silent=is_silent,
-                now=now,
-            )
-    return len(channels)
+        found += [(outbox.address(url), False) for url in settings.NOTIFY_URLS]
+    if not found and severity == Severity.CRITICAL:
+        found = [(outbox.address(url), False) for url in settings.FALLBACK_URLS]
+    return found
 
 
 def voice(contact: Contact, kind: str) -> Voice:

@@ -12,13 +12,20 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from notifications.models import Role
-from notifications.ports import Buttons
+from notifications.ports import Buttons, File
 from notifications.rendering import Line
 from notifications.services.contacts import Caller
 
 
 class BadRequest(Exception):
-    """What was asked cannot be answered; one sentence that says what would be."""
+    """What was asked cannot be answered; one sentence that says what would be.
+
+    `offers` are arguments that would be answered: each becomes a button.
+    """
+
+    def __init__(self, cause: str, *, offers: Sequence[str] = ()) -> None:
+        super().__init__(cause)
+        self.offers = offers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +40,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer; `is_refreshed` puts a button under it that asks again."""
+    """An answer; `is_refreshed` puts a button under it that asks again.
+
+    With a `file` the lines are its caption. `follows` is a run of research: the answer is edited while it goes on.
+    """
 
     title: str
     lines: Sequence[Line]
     buttons: Buttons = ()
     is_refreshed: bool = False
+    file: File | None = None
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +70,10 @@ Deed = Callable[[Mapping[str, Any], Caller, datetime], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`is_act` marks what changes something: it needs a private chat and a message that is not old."""
+    """`is_act` marks what changes something: it needs a private chat and a message that is not old.
+
+    `is_at_once` is the one act without a second step.
+    """
 
     name: str
     role: Role
@@ -66,6 +81,7 @@ class Command:
     help: str
     usage: str
     is_act: bool
+    is_at_once: bool
     handler: Handler
 
 
@@ -83,13 +99,27 @@ ACTIONS: dict[str, Action] = {}
 
 
 def command(
-    name: str, *, group: str, help: str, usage: str = "", role: Role = Role.VIEWER, is_act: bool = False
+    name: str,
+    *,
+    group: str,
+    help: str,
+    usage: str = "",
+    role: Role = Role.VIEWER,
+    is_act: bool = False,
+    is_at_once: bool = False,
 ) -> Callable[[Written], Written]:
     """Register a command; what it answers to is authorised before it is called."""
 
     def register(handler: Written) -> Written:
         COMMANDS[name] = Command(
-            name=name, role=role, group=group, help=help, usage=usage, is_act=is_act, handler=handler
+            name=name,
+            role=role,
+            group=group,
+            help=help,
+            usage=usage,
+            is_act=is_act,
+            is_at_once=is_at_once,
+            handler=handler,
         )
         return handler
 

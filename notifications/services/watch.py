@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
-
 from notifications import formats, kinds
-from notifications.services import alerts, market_watch, outbox
+from notifications.services import alerts, market_watch, outbox, silence, surroundings
 from trading import selectors
 from trading.models import Bot, DayOpening, InvariantRun, ReconcileRun, Trade, TradeStatus
 
-START_UP = timedelta(seconds=60)
-"""A site that has just been started is given so long before its silence is an alert."""
+BREAKERS = ("daily_loss", "weekly_loss", "cool_down")
 Found = Mapping[str, str]
 """What an alert is about -> the sentence for it."""
 
 
-def look(*, now: datetime) -> None:
-    """Look at everything once; what came up is told, and what is over is armed again."""
+def look(*, now: datetime, is_guard: bool = False) -> None:
+    """Look at everything once; what came up is told, and what is over is armed again.
+
+    `is_guard`: whoever should look is silent, and somebody else looks in its place.
+    """
     bot = selectors.bot()
     if bot is None or bot.is_replaying:
         return
+    signs = silence.signs(now=now, is_guard=is_guard)
     trades = selectors.open_trades()
-    _settle("tick_age", _tick_age(bot, now), now)
-    _settle("data_old", _data_old(bot, now), now)
+    for kind, ask in silence.ASKED.items():
+        _settle(kind, ask(signs, _limit(kind), now), now)
+    _settle("tick_age", None if signs.is_young else _tick_age(bot, now), now)
+    _settle("data_old", None if signs.is_young else _data_old(bot, now), now)
     _settle("unprotected", _unprotected(now), now)
     _settle("invariant", _invariants(), now)
     _settle("reconcile", _differences(), now)
@@ -36,12 +38,16 @@ def look(*, now: datetime) -> None:
     _settle("drawdown", _drawdown(bot), now)
     _settle("daily_loss", _loss(bot, "daily_loss", now), now)
     _settle("weekly_loss", _loss(bot, "weekly_loss", now), now)
+    _settle("breaker", _breakers(bot, trades, now), now)
     _settle("move", _moves(trades), now)
     _settle("crash", market_watch.crash(step=_limit("crash"), now=now), now)
-    _settle("disk", _disk(), now)
+    for kind, check in surroundings.ASKED.items():
+        _settle(kind, check(_limit(kind), now), now)
     _settle("outbox", _outbox(now), now)
     market_watch.tell_regimes(now=now)
     alerts.escalate(now=now)
+    if not is_guard:
+        silence.note(now=now)
 
 
 def _settle(kind: str, found: Found | None, now: datetime) -> None:
@@ -170,13 +176,12 @@ def _moves(trades: Iterable[selectors.OpenTrade]) -> Found:
     return found
 
 
-def _disk() -> Found:
-    usage = shutil.disk_usage(settings.JULABA_DATA_DIR)
-    left = usage.free / usage.total
-    if left >= _limit("disk"):
-        return {}
+def _breakers(bot: Bot, trades: list[selectors.OpenTrade], now: datetime) -> Found:
+    limits = selectors.limits(bot=bot, params=selectors.params(), trades=trades, now=now)
     return {
-        "": f"{formats.percent(left)} of the disk are left ({usage.free // 2**20} MB): make room, or trading stops."
+        limit.name: f"{formats.words(limit.name).capitalize()} has reached its limit: {limit.effect}. Exits go on."
+        for limit in limits
+        if limit.is_reached and limit.name in BREAKERS
     }
 
 

@@ -12,8 +12,8 @@ from django.conf import LazySettings
 
 from notifications import kinds, rendering
 from notifications.admin import AlertRuleForm
-from notifications.models import Alert, AlertRule, Contact, Delivery, Preference, Role, Voice
-from notifications.services import alerts, outbox, watch
+from notifications.models import Alert, AlertRule, Contact, Delivery, Preference, Role, Voice, WatchMark
+from notifications.services import alerts, outbox, silence, surroundings, watch
 from tests import factories
 from tests.notifications.conftest import NOW, ROLES, Chat, buttons
 from tests.telegram.launch import BotApi
@@ -150,6 +150,7 @@ def test_what_is_over_is_told_quietly_and_armed_again_after_a_while(api: BotApi)
 
     later = NOW + timedelta(seconds=kinds.KINDS["data_old"].cool_down_s)
     Bot.objects.update(data_at=NOW - timedelta(hours=1), last_tick_at=later)
+    WatchMark.objects.update(looked_at=later - 2 * SECOND)
     watch.look(now=later - SECOND)
     assert standing() == []
     watch.look(now=later + 2 * SECOND)
@@ -298,5 +299,6 @@ def test_two_processes_raise_one_alert() -> None:
 
 
 def test_every_kind_is_known_to_the_rules() -> None:
-    assert set(kinds.CONDITIONS) == {case[1].partition(":")[0] for case in CASES} | {"weekly_loss", "disk"}
+    elsewhere = {"weekly_loss", "breaker", *silence.ASKED, *surroundings.ASKED}
+    assert set(kinds.CONDITIONS) == {case[1].partition(":")[0] for case in CASES} | elsewhere
     assert not Trade.objects.exists()

@@ -11,18 +11,32 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from notifications import rendering
+from notifications.adapters import painter
 from notifications.commands import load
+from notifications.drawing.spec import Picture
 from notifications.models import Confirmation, Contact, Role, Update
-from notifications.services import contacts
+from notifications.ports import File
+from notifications.services import contacts, inbox
 from notifications.services.registry import ACTIONS, COMMANDS
 from tests import factories
 from tests.notifications.conftest import ROLES, STRANGER, Chat, buttons, person
 from tests.telegram.launch import BotApi
-from trading.models import Bot, ParameterRevision, Proposal, StateChange, Trade, WatchedPair
+from trading.core.params import Params
+from trading.models import (
+    BacktestRun,
+    Bot,
+    ParameterDraft,
+    ParameterRevision,
+    Proposal,
+    StateChange,
+    Trade,
+    WatchedPair,
+)
 
 pytestmark = pytest.mark.django_db
 load()
 ARGUMENTS = {"why": "ETH", "close": "all", "setparam": "risk_fraction 0.01", "market": "BTC"}
+ARGUMENTS |= {"aimode": "hybrid", "chart": "ETH 1h", "report": "2 html", "backtest": "3"}
 ARGUMENTS |= {"ban": "LUNA gone", "lock": "SEI 60 unlock", "switch": "PEPE"}
 NEEDS_PAUSE = ("resume",)
 VIEWER, TRADER, ADMIN = (ROLES[role] for role in (Role.VIEWER, Role.TRADER, Role.ADMIN))
@@ -30,7 +44,14 @@ VIEWER, TRADER, ADMIN = (ROLES[role] for role in (Role.VIEWER, Role.TRADER, Role
 
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_answers_whom_it_is_for_and_refuses_the_rest(chat: Chat, api: BotApi, name: str) -> None:
+def test_every_command_answers_whom_it_is_for_and_refuses_the_rest(
+    chat: Chat, api: BotApi, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painter, "draw", undrawn)
+    if name in ("approve", "discard"):
+        factories_proposed_parameters()
+    if name == "cancel":
+        factories_run()
     if name in NEEDS_PAUSE:
         factories_paused()
     if name == "switch":
@@ -62,6 +83,25 @@ def factories_proposed() -> None:
     )  # fmt: skip
 
 
+def undrawn(picture: Picture, *, name: str, format: str = "png") -> File:
+    """Stand in for the process that draws, which test_pictures starts."""
+    return File(name=f"{name}.{format}", media=painter.MEDIA[format], content=b"drawn")
+
+
+def factories_proposed_parameters() -> None:
+    now = timezone.now()
+    base = factories.revision(now)
+    changes = [{"name": "max_open_trades", "old": 3, "new": 5}]
+    ParameterDraft.objects.create(base=base, values={**base.values, "max_open_trades": 5}, changes=changes, reason="x",
+                                  author_name="ann", created_at=now, status="held", finding="worse")  # fmt: skip
+
+
+def factories_run() -> None:
+    values = Params().as_json()
+    BacktestRun.objects.create(parameters=values, symbols=["BTC/USDT"], timeframe="15m", requested_by_name="ann",
+                               requested_at=timezone.now())  # fmt: skip
+
+
 def factories_paused() -> None:
     StateChange.objects.create(at=timezone.now(), from_state="active", to_state="close_only", reason="x", by="somebody")
     Bot.objects.update(trading_state="close_only")
@@ -76,7 +116,11 @@ def test_a_stranger_gets_no_answer_but_to_whoami(chat: Chat, api: BotApi) -> Non
     assert api.texts() == [f"PAPER · <b>Who you are</b>\nUser {asked} in chat {asked}, unknown here."]
 
 
-def test_without_an_account_every_command_still_answers(chat: Chat, api: BotApi) -> None:
+def test_without_an_account_every_command_still_answers(
+    chat: Chat, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painter, "draw", undrawn)
+    monkeypatch.setattr(inbox, "RATE", len(COMMANDS) + 1)
     for count, name in enumerate(COMMANDS, 1):
         chat.message(f"/{name} {ARGUMENTS.get(name, '')}", ADMIN)
 
@@ -212,7 +256,6 @@ def test_whoever_died_in_the_middle_is_followed_by_the_sweep_with_one_answer(
     chat: Chat, api: BotApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from notifications import tasks
-    from notifications.services import inbox
 
     number = chat.message("/version", VIEWER)
     Update.objects.update(handled_at=None, claimed_at=timezone.now() - 2 * inbox.STUCK)
@@ -273,7 +316,8 @@ def test_acts_are_exactly_those_that_change_something() -> None:
     acts = {name for name, command in COMMANDS.items() if command.is_act}
 
     of_trading = {"halt", "pause", "resume", "close", "panic", "confirm", "reject"}
-    assert acts == of_trading | {"setparam", "ban", "lock", "switch"}
+    assert acts == of_trading | {"setparam", "ban", "lock", "switch", "aimode", "approve", "discard", "cancel"}
+    assert [name for name, command in COMMANDS.items() if command.is_at_once] == ["halt"]
     assert set(ACTIONS) == acts - {"halt"}
     assert all(COMMANDS[name].role == ACTIONS[name].role for name in ACTIONS)
     assert all(COMMANDS[name].role != Role.VIEWER for name in acts)

@@ -35,7 +35,7 @@ class BotApi:
         return list(self._call("GET", "/")["sent"])
 
     def texts(self) -> list[str]:
-        return [message["text"] for message in self.sent()]
+        return [str(message.get("text", message.get("caption"))) for message in self.sent()]
 
     def calls(self, method: str) -> list[dict[str, Any]]:
         return [call for call in self._call("GET", "/")["calls"] if call["method"] == method]
@@ -47,7 +47,9 @@ class BotApi:
         return dict(self._call("GET", "/")["webhook"])
 
     def fault(self, what: str, where: str = "sendMessage", **more: Any) -> None:
-        """Let calls fail: wait (with retry_after=), blocked, entities, down, lose the answer; times= or until healed."""
+        """Let calls fail: wait (retry_after=), blocked, entities, down, close, refuse (told=, status=), raw (status=, body=);
+        or be done and go wrong: lose the answer, answer oddly (answer=). times= or until healed.
+        """
         self._call("POST", "/control/fault", what=what, where=where, **more)
 
     def heal(self) -> None:

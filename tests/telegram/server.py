@@ -6,6 +6,8 @@ import json
 import re
 import threading
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -53,7 +55,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         is_json = "json" in self.headers.get("Content-Type", "")
-        body = json.loads(raw or b"{}") if is_json else dict(parse_qsl(raw.decode(), keep_blank_values=True))
+        if "multipart" in self.headers.get("Content-Type", ""):
+            body: dict[str, Any] = parts(raw, self.headers["Content-Type"])
+        else:
+            body = json.loads(raw or b"{}") if is_json else dict(parse_qsl(raw.decode(), keep_blank_values=True))
         with self.state.lock:
             self._route(body)
 
@@ -86,11 +91,13 @@ class Handler(BaseHTTPRequestHandler):
     def _method(self, name: str, body: dict[str, Any]) -> None:
         self.state.calls.append({"method": name, **body})
         fault = self.state.fault(name)
-        if fault is not None and fault["what"] != "lose the answer":
+        if fault is not None and fault["what"] not in ("lose the answer", "answer oddly"):
             self._fail(fault)
             return
         result, refusal = self._act(name, body)
-        if fault is not None:
+        if fault is not None and "answer" in fault:
+            self._answer(200, fault["answer"])  # it was done, and the answer is odd
+        elif fault is not None:
             self.close_connection = True  # it was done, and nobody hears of it
         elif refusal:
             self._answer(400, {"ok": False, "error_code": 400, "description": f"Bad Request: {refusal}"})
@@ -98,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {"ok": True, "result": result})
 
     def _act(self, name: str, body: dict[str, Any]) -> tuple[Any, str]:
-        if name in ("sendMessage", "editMessageText"):
+        if name in ("sendMessage", "editMessageText", "sendPhoto", "sendDocument"):
             return self._message(name, body)
         if name == "setWebhook":
             self.state.webhook = body
@@ -110,8 +117,11 @@ class Handler(BaseHTTPRequestHandler):
         return True, ""
 
     def _message(self, name: str, body: dict[str, Any]) -> tuple[Any, str]:
-        text = str(body.get("text", ""))
-        refusal = refused(text, is_html=body.get("parse_mode") == "HTML") or refused_buttons(body)
+        has_file = name in ("sendPhoto", "sendDocument")
+        text, longest = str(body.get("caption" if has_file else "text", "")), 1024 if has_file else LONGEST
+        refusal = refused(text, is_html=body.get("parse_mode") == "HTML", longest=longest) or refused_buttons(body)
+        if has_file and not refusal and not body.get(name.removeprefix("send").lower(), {}).get("size"):
+            refusal = "file must be non-empty"
         if refusal:
             return None, refusal
         number = int(body["message_id"]) if name == "editMessageText" else 100 + len(self.state.sent)
@@ -120,7 +130,13 @@ class Handler(BaseHTTPRequestHandler):
         return {"message_id": number, "date": 1_700_000_000, "chat": chat, "text": text}, ""
 
     def _fail(self, fault: dict[str, Any]) -> None:
-        if fault["what"] == "wait":
+        if fault["what"] == "raw":
+            self._raw(fault["status"], fault["body"].encode(), "text/html")
+        elif fault["what"] == "close":
+            self.close_connection = True
+        elif fault["what"] == "refuse":
+            self._answer(fault.get("status", 400), fault["told"])
+        elif fault["what"] == "wait":
             parameters = {"retry_after": fault["retry_after"]}
             told = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": parameters}
             self._answer(429, told)
@@ -133,9 +149,11 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(502, {"ok": False, "error_code": 502, "description": "Bad Gateway"})
 
     def _answer(self, status: int, body: Any) -> None:
-        raw = json.dumps(body).encode()
+        self._raw(status, json.dumps(body).encode(), "application/json")
+
+    def _raw(self, status: int, raw: bytes, media: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", media)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
@@ -157,11 +175,30 @@ class _Tags(HTMLParser):
             self.problem = f"can't parse entities: unexpected end tag {tag}"
 
 
-def refused(text: str, *, is_html: bool) -> str:
+def parts(raw: bytes, kind: str) -> dict[str, Any]:
+    """Return the fields of a form; a file as its name, media type, size and first bytes, under the field that names it."""
+    whole = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + raw)
+    fields: dict[str, Any] = {}
+    files: dict[str, Any] = {}
+    for part in whole.iter_parts():
+        name, file = part.get_param("name", header="content-disposition"), part.get_filename()
+        content: Any = part.get_payload(decode=True)
+        if file is None:
+            fields[str(name)] = content.decode()
+        else:
+            files[str(name)] = {
+                "name": file, "media": part.get_content_type(), "size": len(content), "begins": content[:8].hex(),
+            }  # fmt: skip
+    named = {name: files[value.removeprefix("attach://")] for name, value in fields.items()
+             if value.removeprefix("attach://") in files}  # fmt: skip
+    return {**files, **fields, **named}
+
+
+def refused(text: str, *, is_html: bool, longest: int = LONGEST) -> str:
     """Return why Telegram would refuse a text, or nothing."""
     if not text.strip():
         return "message text is empty"
-    if len(text.encode("utf-16-le")) // 2 > LONGEST:
+    if len(text.encode("utf-16-le")) // 2 > longest:
         return "message is too long"
     if not is_html:
         return ""
