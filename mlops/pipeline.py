@@ -57,7 +57,7 @@ MISTAKES: dict[type[BaseException], str] = {**runs.MISTAKES, NothingToLearnFrom:
 
 def perform(held: Work, told: Told | None = None) -> None:
     """Make the model of a training that this process has claimed."""
-    with held.explained(MISTAKES, told):
+    with held.explained(MISTAKES).telling(told):
         run = held.run
         held.step(1, "reading candles")
         ground = _ground(run, held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -14,12 +14,20 @@ from trading.core import indicators, timeframes
 from trading.core.candles import Candles
 from trading.core.params import SPECS, Params
 from trading.core.ports import UnknownSymbol
+from trading.models import BacktestRun
 from trading.research.performance import Stretch
-from trading.services.backtesting import Work
 
 LONGEST = timedelta(days=1100)
 """Of a comparison, however long its bars are."""
 Read = Callable[[str, str, datetime, datetime], Candles | None]
+
+
+class Held(Protocol):
+    """Work on a run, all of it or a part, that is told how far it is."""
+
+    run: BacktestRun
+
+    def step(self, percent: int | None = None, text: str = "") -> None: ...
 
 
 class NothingToCompare(ValueError):
@@ -31,7 +39,7 @@ def reader() -> Read:
     return _simulated if wiring.is_simulated() else _stored
 
 
-def asked_for(held: Work) -> Stretch:
+def asked_for(held: Held) -> Stretch:
     """Read what a run is to be made on; the simulated market needs no store where its own bars are asked for."""
     run = held.run
     held.step(5, "reading candles")
@@ -56,7 +64,7 @@ def known(values: Mapping[str, Any]) -> Params:
     return Params.of({name: value for name, value in values.items() if name in SPECS})
 
 
-def stretch(held: Work, params: Params, start: datetime, end: datetime, read: Read) -> Stretch:
+def stretch(held: Held, params: Params, start: datetime, end: datetime, read: Read) -> Stretch:
     needed = indicators.warmup_bars(params)
     series, without = {}, []
     for symbol in params.pairs:

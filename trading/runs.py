@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
-from trading import backtest, past, replay, studies
+from trading import backtest, past, replay, sharing, studies
 from trading.adapters.candle_store import CandleStoreError
 from trading.core import timeframes
 from trading.core.param_spec import ParamsError
@@ -28,15 +28,16 @@ from trading.research.inputs import TooCoarse
 from trading.research.judgement import Margins
 from trading.research.performance import Stretch
 from trading.research.search import SearchError
-from trading.services import backtesting, gate, lease
+from trading.services import backtesting, gate, lease, parts
 from trading.services.backtesting import Work
+from trading.sharing import PartFailed, Tell
 
 MISTAKES: dict[type[BaseException], str] = {
     **dict.fromkeys(
         (
             *(CandleStoreError, ParamsError, StrategyError, UnknownTimeframe, MarketDataUnavailable),
             *(replay.NothingToReplay, backtest.TooFewBars, NotModelled, TooCoarse, past.NothingToCompare, SearchError),
-            backtesting.ResultNotStored,
+            *(backtesting.ResultNotStored, PartFailed),
         ),
         "",
     ),
@@ -46,29 +47,40 @@ MISTAKES: dict[type[BaseException], str] = {
 """What a person can put right, and the sentence where the error has none of its own."""
 
 
-def work() -> bool:
-    """Do one run that waits or whose worker was lost, settle what waits for it, and return whether there was one."""
+def work(*, tell: Tell = lambda pk, count: None) -> bool:
+    """Do one run that waits or whose worker was lost, or else help with one; return whether there was one.
+
+    What waits for runs is settled. `tell` calls for help with a run that was cut into parts.
+    """
     held = backtesting.claim(owner=lease.process_name(), clock=timezone.now)
     if held is not None:
-        perform(held)
+        perform(held, tell=tell)
     gate.settle(margins=margins(), now=timezone.now())
-    return held is not None
+    if held is not None:
+        return True
+    wanting = parts.runs_that_want_help(now=timezone.now())
+    return bool(wanting) and help_with(wanting[0]) > 0
 
 
-def perform(held: Work) -> None:
+def help_with(pk: int, *, number: int = 0) -> int:
+    """Do parts of a run that another worker owns, that `number` first, and return how many."""
+    return sharing.help_with(pk, number=number, mistakes=MISTAKES)
+
+
+def perform(held: Work, *, tell: Tell = lambda pk, count: None) -> None:
     """Make the result of a run that this process has claimed."""
     with held.explained(MISTAKES):
-        result, data_hash = _maker(RunKind(held.run.kind))(held)
+        result, data_hash = _maker(RunKind(held.run.kind), tell)(held)
         held.finish(result, data_hash=data_hash, code_version=settings.CODE_VERSION)
 
 
-def _maker(kind: RunKind) -> Callable[[Work], tuple[dict[str, Any], str]]:
+def _maker(kind: RunKind, tell: Tell) -> Callable[[Work], tuple[dict[str, Any], str]]:
     known: dict[RunKind, Callable[[Work], tuple[dict[str, Any], str]]] = {
         RunKind.BACKTEST: _test,
         RunKind.COMPARISON: _compare,
         RunKind.PARITY: studies.parity,
     }
-    return known.get(kind, studies.study)
+    return known.get(kind) or partial(studies.study, tell=tell)
 
 
 def margins() -> Margins:

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
 
-from trading import live_parity, past, validation
+from trading import live_parity, past, sharing, validation
 from trading.models import RunKind
 from trading.research import fingerprint
 from trading.research.audit import EXPECTED, Cause
-from trading.research.search import Plan, axis
 from trading.research.trials import Progress
 from trading.services.backtesting import Work
+from trading.sharing import Tell
 
 MOST_ROWS = 500
 """Of the differences and of the fills that a parity report keeps."""
 
 
-def study(held: Work) -> tuple[dict[str, Any], str]:
-    """Make the sweep, the walk or the Monte Carlo study that a run asks for."""
+def study(held: Work, *, tell: Tell) -> tuple[dict[str, Any], str]:
+    """Make the sweep, the walk or the Monte Carlo study that a run asks for; `tell` calls helpers where parts stand alone."""
     asked, plan = past.asked_for(held), held.run.plan or {}
-    field, seed = validation.field_of(asked), held.run.seed or 1
+    field, ground = validation.field_of(asked), fingerprint.of(asked.series)
     held.step(20, f"studying {sum(len(each) for each in asked.series.values())} bars of {len(asked.series)} symbols")
-    progress = _told(held)
-    if held.run.kind == RunKind.SWEEP:
-        report = validation.sweep(field, _plan(plan, seed), progress)
-    elif held.run.kind == RunKind.WALK:
-        report = validation.walk(
-            field,
-            _plan(plan, seed),
-            progress,
-            train=plan["train"],
-            test=plan["test"],
-            is_anchored=plan["is_anchored"],
-        )
+    if sharing.can_be_cut(held.run):
+        report = sharing.share(held, field, ground=ground, tell=tell)
+    elif held.run.kind == RunKind.SWEEP:
+        report = validation.sweep(field, sharing.plan_of(held.run), _told(held))
     else:
         names = ("draws", "noise_draws", "noise", "confidence")
-        report = validation.scatter(field, progress, **{name: plan[name] for name in names}, block=None, seed=seed)
-    stretch = {"from": asked.first.isoformat(), "to": asked.last.isoformat()}
-    return {**stretch, **report}, fingerprint.of(asked.series)
+        given = {name: plan[name] for name in names}
+        report = validation.scatter(field, _told(held), **given, block=None, seed=held.run.seed or 1)
+    return {"from": asked.first.isoformat(), "to": asked.last.isoformat(), **report}, ground
 
 
 def parity(held: Work) -> tuple[dict[str, Any], str]:
@@ -80,17 +71,6 @@ def _one_decision(held: Work, pk: int) -> dict[str, Any]:
         raise ValueError(f"there is no decision {pk}")
     match = None if row.cause is Cause.NOT_STORED else row.cause in EXPECTED
     return {"signal": pk, "match": match, "cause": str(row.cause), "text": row.text}
-
-
-def _plan(plan: Mapping[str, Any], seed: int) -> Plan:
-    return Plan(
-        axes=[axis(text) for text in plan["vary"]],
-        method=plan["method"],
-        points=plan["points"],
-        seed=seed,
-        objective=plan["objective"],
-        min_trades=plan["min_trades"],
-    )
 
 
 def _told(held: Work) -> Progress:

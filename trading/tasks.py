@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -112,21 +113,50 @@ def self_test() -> None:
 
 @shared_task(bind=True)
 def research(self: Task[..., None]) -> None:
-    """Do one run of research that waits. Until there is one, nothing is loaded that takes much memory."""
-    from django.conf import settings
+    """Do one run of research that waits, or help with one. Until there is one, nothing is loaded that takes much memory."""
+    from trading.services import backtesting, parts
 
-    from trading.services import backtesting, heavy
-
-    if backtesting.is_idle(now=timezone.now()):
+    now = timezone.now()
+    if backtesting.is_idle(now=now) and not parts.runs_that_want_help(now=now):
         return
-    with heavy.place(settings.JULABA_DATA_DIR / "run", places=settings.HEAVY_PLACES) as is_ours:
+    with _heavy_place(is_eager=self.request.is_eager) as is_ours:
         if not is_ours:
             return
-        if not self.request.is_eager:
-            heavy.step_back()  # this process is replaced after the run, for it has grown
         from trading import runs
 
-        runs.work()
+        runs.work(tell=_call_for_help)
+
+
+@shared_task(bind=True)
+def research_part(self: Task[..., None], pk: int, number: int) -> None:
+    """Do this part of a run, and whatever else of it is left then."""
+    from trading.services import parts
+
+    if pk not in parts.runs_that_want_help(now=timezone.now()):
+        return
+    with _heavy_place(is_eager=self.request.is_eager) as is_ours:
+        if not is_ours:
+            return
+        from trading import runs
+
+        runs.help_with(pk, number=number)
+
+
+def _call_for_help(pk: int, count: int) -> None:
+    group(research_part.s(pk=pk, number=number) for number in range(count)).apply_async(expires=600)
+
+
+@contextmanager
+def _heavy_place(*, is_eager: bool) -> Iterator[bool]:
+    """Hold one of this machine's places for heavy work; False: all are taken."""
+    from django.conf import settings
+
+    from trading.services import heavy
+
+    with heavy.place(settings.JULABA_DATA_DIR / "run", places=settings.HEAVY_PLACES) as is_ours:
+        if is_ours and not is_eager:
+            heavy.step_back()  # this process is replaced after the run, for it has grown
+        yield is_ours
 
 
 @shared_task

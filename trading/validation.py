@@ -18,8 +18,9 @@ from trading.research import lookahead, metrics, montecarlo, overfitting, search
 from trading.research.breakdown import money
 from trading.research.metrics import rounded
 from trading.research.performance import Stretch
-from trading.research.search import Plan
+from trading.research.search import Plan, Search
 from trading.research.trials import Field, Progress, Trial
+from trading.research.walkforward import Walk, Window
 
 LISTED = 20
 """Best trials that a report of a sweep has."""
@@ -38,7 +39,11 @@ def field_of(asked: Stretch) -> Field:
 
 def sweep(field: Field, plan: Plan, progress: Progress) -> dict[str, Any]:
     """Search, and say how much of the best is luck; raises SearchError and what a backtest does."""
-    found = search.search(field, plan, progress)
+    return sweep_report(field, plan, search.search(field, plan, progress))
+
+
+def sweep_report(field: Field, plan: Plan, found: Search) -> dict[str, Any]:
+    """Return what a search found, with how much of the best is luck."""
     ranked = found.ranked(plan.objective, min_trades=plan.min_trades)
     daily = np.stack([each.daily for each in found.trials], axis=1)
     luck = overfitting.overfitting(daily)
@@ -60,10 +65,17 @@ def sweep(field: Field, plan: Plan, progress: Progress) -> dict[str, Any]:
 
 def walk(field: Field, plan: Plan, progress: Progress, *, train: int, test: int, is_anchored: bool) -> dict[str, Any]:
     """Walk forward over the stretch; raises SearchError and what a backtest does."""
-    splits = walkforward.windows(
-        field.stretch.first, field.stretch.last, train=train, test=test, is_anchored=is_anchored
-    )
-    found = walkforward.walk(field, plan, splits, progress)
+    splits = windows(field, train=train, test=test, is_anchored=is_anchored)
+    return walk_report(plan, walkforward.walk(field, plan, splits, progress), is_anchored=is_anchored)
+
+
+def windows(field: Field, *, train: int, test: int, is_anchored: bool) -> list[Window]:
+    """Return the windows of a walk over the field's stretch; raises SearchError."""
+    return walkforward.windows(field.stretch.first, field.stretch.last, train=train, test=test, is_anchored=is_anchored)
+
+
+def walk_report(plan: Plan, found: Walk, *, is_anchored: bool) -> dict[str, Any]:
+    """Return what each window of a walk made, and all of them together."""
     return {
         "method": plan.method,
         "objective": plan.objective,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from trading.models import RunStatus, SideChoice, Signal
+from trading.models import Job, RunStatus, SideChoice, Signal
 
 
 class SampleSource(models.TextChoices):
@@ -119,7 +119,7 @@ class ChallengerAnswer(models.Model):
         return f"{self.version_id} of {self.signal_id}: {self.confidence:.3f}"
 
 
-class TrainingRun(models.Model):
+class TrainingRun(Job):
     """One training that was asked for. Its worker owns one attempt; only the newest attempt writes."""
 
     kind = models.CharField(max_length=9, choices=ModelKind.choices)
@@ -127,14 +127,6 @@ class TrainingRun(models.Model):
     requested_by_name = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
 
-    status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
-    progress = models.PositiveSmallIntegerField(default=0, help_text="Percent.")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many workers have begun it.")
-    worker = models.CharField(max_length=150, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="When its worker was last heard of.")
-    finished_at = models.DateTimeField(null=True, blank=True)
-    log = models.JSONField(default=list, help_text="List of {at, text}.")
     error = models.TextField(blank=True, help_text="One sentence: why there is no model.")
     version = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
 

@@ -23,7 +23,7 @@ from trading.adapters.candle_store import CandleStore
 from trading.core.params import Params
 from trading.models import BacktestRun, Event, RunStatus
 from trading.research import simulate
-from trading.services import backtesting, lease
+from trading.services import attempts, backtesting, lease
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +134,7 @@ def test_an_error_of_our_own_fails_the_run_and_is_not_hidden(clock: Clock) -> No
     run = BacktestRun.objects.get()
     assert (run.status, run.error) == (
         RunStatus.FAILED,
-        "Julaba itself failed (ZeroDivisionError): see the log of the research worker",
+        "Julaba itself failed (ZeroDivisionError): see the log of the worker",
     )
 
 
@@ -289,7 +289,7 @@ def test_a_killed_worker_of_this_machine_is_seen_at_once(clock: Clock) -> None:
 
 def test_a_run_whose_workers_keep_dying_is_given_up(clock: Clock) -> None:
     run = ask()
-    for _ in range(backtesting.MOST_ATTEMPTS):
+    for _ in range(attempts.MOST_ATTEMPTS):
         claim(clock)
         clock.now += backtesting.SILENCE + timedelta(seconds=1)
 

@@ -27,7 +27,7 @@ from tests.mlops.learned import NOW, planted, stored, version, walk
 from trading import wiring
 from trading.adapters.candle_store import CandleStore
 from trading.models import Event, RunStatus
-from trading.services import lease
+from trading.services import attempts, lease
 
 pytestmark = pytest.mark.django_db
 KIND = ModelKind.PREDICTOR
@@ -156,7 +156,7 @@ def test_a_training_is_claimed_once_and_begun_again_when_its_worker_is_lost() ->
 def test_a_training_that_loses_every_worker_is_given_up() -> None:
     queued()
     now = NOW
-    for _ in range(runs.MOST_ATTEMPTS):
+    for _ in range(attempts.MOST_ATTEMPTS):
         assert claimed(now=now) is not None
         now += runs.SILENCE + timedelta(seconds=1)
 

@@ -71,6 +71,7 @@ PRUNED = {
 """Where its rows are removed."""
 WITH_ANOTHER = {
     "trading.ScanRow": "trading.Scan",
+    "trading.RunPart": "trading.BacktestRun",
     "notifications.Confirmation": "notifications.Delivery",
     **dict.fromkeys(
         ("axes.AccessFailureLog", "axes.AccessAttempt", "axes.AccessAttemptExpiration", "axes.AccessLog"),

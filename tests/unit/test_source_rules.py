@@ -17,6 +17,8 @@ NETWORK = ("broker", "market_data")
 OTHER_ROWS = (
     *("Trade.objects", "Signal.objects", "PaperOrder.objects"),
     *("BacktestRun.objects", "ParameterDraft.objects", "Proposal.objects"),
+    # Runs, parts and trainings; an order is none of them, which types say.
+    *("attempts.own", "_attempted"),
 )
 SENDING = ("delay", "delay_on_commit", "apply_async", "send_task")
 HINTS = ("tasks.tick.apply_async", "tasks.supervise.apply_async", "group.apply_async")

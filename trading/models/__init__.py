@@ -4,6 +4,7 @@ from trading.models.advice import UNDECIDED, Advice, Proposal, ProposalStatus
 from trading.models.audit import GENESIS, AuditEntry, AuditHead, AuditOutcome
 from trading.models.credentials import DoctorRun, Environment, ExchangeKey, LiveApproval
 from trading.models.events import Event
+from trading.models.jobs import UNFINISHED, Attempted, Job, RunStatus
 from trading.models.ledger import LedgerEntry, LedgerKind
 from trading.models.notes import TradeNote, TradeTag
 from trading.models.operation import BackupKind, BackupRun, LegacyKind, LegacyRecord
@@ -25,7 +26,7 @@ from trading.models.pairs import BlacklistEntry, PairLock, PairSwitch, WatchedPa
 from trading.models.paper import PaperAccount, PaperFill, PaperOrder, PaperPosition
 from trading.models.parameters import Gate, ParameterRevision
 from trading.models.reconciliation import ExternalHolding, ExternalOrder, InvariantRun, ReconcileKind, ReconcileRun
-from trading.models.research import UNFINISHED, BacktestRun, DraftStatus, ParameterDraft, RunKind, RunStatus
+from trading.models.research import BacktestRun, DraftStatus, ParameterDraft, RunKind, RunPart
 from trading.models.scans import Scan, ScanRow
 from trading.models.signals import SideChoice, Signal, SignalStatus, SignalVerdict
 from trading.models.state import (
@@ -58,6 +59,7 @@ __all__ = [
     "UNSETTLED",
     "WATCHED",
     "Advice",
+    "Attempted",
     "AuditEntry",
     "AuditHead",
     "AuditOutcome",
@@ -78,6 +80,7 @@ __all__ = [
     "Fill",
     "Gate",
     "InvariantRun",
+    "Job",
     "LastPrice",
     "Lease",
     "LedgerEntry",
@@ -103,6 +106,7 @@ __all__ = [
     "ReconcileKind",
     "ReconcileRun",
     "RunKind",
+    "RunPart",
     "RunStatus",
     "Scan",
     "ScanRow",

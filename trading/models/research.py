@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from trading.models.jobs import Attempted, Job
 from trading.models.parameters import ParameterRevision
 
 
@@ -18,18 +19,7 @@ class RunKind(models.TextChoices):
     PARITY = "parity", "parity with what was really decided"
 
 
-class RunStatus(models.TextChoices):
-    QUEUED = "queued", "waits for a worker"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
-    CANCELED = "canceled", "canceled"
-
-
-UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
-
-
-class BacktestRun(models.Model):
+class BacktestRun(Job):
     """One backtest or study, or one comparison of two sets of parameters on the same candles.
 
     Whoever works on it owns one attempt; a result is written only by the attempt that is the newest.
@@ -56,15 +46,6 @@ class BacktestRun(models.Model):
     requested_by_name = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
 
-    status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
-    progress = models.PositiveSmallIntegerField(default=0, help_text="Percent.")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How many workers have begun it.")
-    worker = models.CharField(max_length=150, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="When its worker was last heard of.")
-    finished_at = models.DateTimeField(null=True, blank=True)
-    log = models.JSONField(default=list, help_text="List of {at, text}.")
-
     data_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the candles it was made on.")
     code_version = models.CharField(max_length=40, blank=True)
     result = models.JSONField(null=True, blank=True, help_text="The report; money is text.")
@@ -86,6 +67,26 @@ class BacktestRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.status})"
+
+
+class RunPart(Attempted):
+    """A part of a study that several workers share: points of a sweep, or a window of a walk forward.
+
+    Which part of the study it is follows from its number and the run's plan; it goes with its run's result.
+    """
+
+    run = models.ForeignKey(BacktestRun, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField(help_text="From 0.")
+    size = models.PositiveIntegerField(help_text="Points that it tries.")
+    done = models.PositiveIntegerField(default=0, help_text="Of them.")
+    found = models.BinaryField(null=True, help_text="Trials, as research.packing packs them.")
+    error = models.TextField(blank=True, help_text="One sentence: why nothing was found.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="run_part_once")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of run {self.run_id} ({self.status})"
 
 
 class DraftStatus(models.TextChoices):

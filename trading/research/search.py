@@ -111,22 +111,36 @@ def search(field: Field, plan: Plan, progress: Progress) -> Search:
 
     Raises SearchError, and what backtest.run does.
     """
-    names = [each.name for each in plan.axes]
-    if not names or len(set(names)) != len(names):
-        raise SearchError("name each parameter to search once, as in --vary stop_atr=1:4:0.5")
     if plan.method == "optuna":
+        _check(plan)
         return _suggested(field, plan, progress)
-    points = grid(plan.axes) if plan.method == "grid" else list(_drawn(plan))
-    tried, contradictions = [], 0
-    for number, values in enumerate(points, 1):
+    return of(tried(field, points(plan), progress))
+
+
+def points(plan: Plan) -> list[dict[str, Any]]:
+    """Return every point of a plan that does not ask for one after another, in order; raises SearchError."""
+    _check(plan)
+    return grid(plan.axes) if plan.method == "grid" else list(_drawn(plan))
+
+
+def tried(field: Field, values: Sequence[Mapping[str, Any]], progress: Progress) -> list[Trial | None]:
+    """Try points, None for each that contradicts itself; raises what backtest.run does."""
+    made: list[Trial | None] = []
+    for each in values:
         try:
-            tried.append(trials.run(field, values))
+            made.append(trials.run(field, each))
         except ParamsError:
-            contradictions += 1
-        progress(number, len(points))
-    if not tried:
-        raise SearchError(f"all {len(points)} points contradict themselves: choose values that go together")
-    return Search(trials=tried, contradictions=contradictions)
+            made.append(None)
+        progress(len(made), len(values))
+    return made
+
+
+def of(made: Sequence[Trial | None]) -> Search:
+    """Return the search that all points make; raises SearchError where all of them contradict themselves."""
+    known = [each for each in made if each is not None]
+    if not known:
+        raise SearchError(f"all {len(made)} points contradict themselves: choose values that go together")
+    return Search(trials=known, contradictions=len(made) - len(known))
 
 
 def grid(axes: Sequence[Axis]) -> list[dict[str, Any]]:
@@ -138,6 +152,12 @@ def grid(axes: Sequence[Axis]) -> list[dict[str, Any]]:
         raise SearchError(f"a grid of {count} points is too large: use larger steps, or --method random or optuna")
     combinations = itertools.product(*(each.values for each in axes))
     return [dict(zip([each.name for each in axes], values, strict=True)) for values in combinations]
+
+
+def _check(plan: Plan) -> None:
+    names = [each.name for each in plan.axes]
+    if not names or len(set(names)) != len(names):
+        raise SearchError("name each parameter to search once, as in --vary stop_atr=1:4:0.5")
 
 
 def _drawn(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -152,24 +172,22 @@ def _suggested(field: Field, plan: Plan, progress: Progress) -> Search:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=plan.seed))
-    tried, contradictions = [], 0
+    found: list[Trial | None] = []
     for number in range(1, plan.points + 1):
         asked = study.ask()
         values = {each.name: _suggest(asked, each) for each in plan.axes}
         try:
             made = trials.run(field, values)
         except ParamsError:
-            contradictions += 1
+            found.append(None)
             study.tell(asked, state=optuna.trial.TrialState.PRUNED)
         else:
-            tried.append(made)
+            found.append(made)
             score = made.score(plan.objective, min_trades=plan.min_trades)
             state = optuna.trial.TrialState.FAIL if score is None else None
             study.tell(asked, score, state=state)
         progress(number, plan.points)
-    if not tried:
-        raise SearchError(f"all {plan.points} points contradict themselves: choose values that go together")
-    return Search(trials=tried, contradictions=contradictions)
+    return of(found)
 
 
 def _suggest(asked: Any, each: Axis) -> Any:

@@ -20,7 +20,7 @@ from trading.research.results import RunResult
 OBJECTIVES = ("sharpe", "sortino", "calmar", "omega", "profit_factor", "expectancy_r", "sqn", "return_fraction")
 """What may be sought; more is better in all of them."""
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 """Told how many of how many parts are done."""
 
 

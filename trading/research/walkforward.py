@@ -92,18 +92,26 @@ def walk(
     """Search before each split and trade what was best after it, each window with the field's balance and no position."""
     steps = []
     for number, window in enumerate(splits):
-        found = search.search(field.between(window.begin, window.split), plan, _nothing)
-        best = found.ranked(plan.objective, min_trades=plan.min_trades)[:1]
-        after = field.between(window.split, window.end)
-        steps.append(
-            Step(
-                window=window,
-                chosen=best[0] if best else None,
-                tested=trials.run(after, best[0].values) if best else None,
-                usual=trials.run(after, {}),
-            )
-        )
+        steps.append(step(field, plan, window, _nothing))
         progress(number + 1, len(splits))
+    return of(steps)
+
+
+def step(field: Field, plan: Plan, window: Window, progress: Progress) -> Step:
+    """Search before a window's split and trade what was best after it; raises SearchError and what a backtest does."""
+    found = search.search(field.between(window.begin, window.split), plan, progress)
+    best = found.ranked(plan.objective, min_trades=plan.min_trades)[:1]
+    after = field.between(window.split, window.end)
+    return Step(
+        window=window,
+        chosen=best[0] if best else None,
+        tested=trials.run(after, best[0].values) if best else None,
+        usual=trials.run(after, {}),
+    )
+
+
+def of(steps: Sequence[Step]) -> Walk:
+    """Return the walk that all windows make."""
     return Walk(
         steps=steps,
         daily=_joined([each.tested.daily if each.tested else np.zeros(len(each.usual.daily)) for each in steps]),

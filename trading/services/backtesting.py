@@ -5,11 +5,9 @@ A row is the queue. A worker's death leaves a row that runs and is not heard of;
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, transaction
@@ -24,17 +22,16 @@ from trading.models import (
     ParameterDraft,
     ParameterRevision,
     RunKind,
+    RunPart,
     RunStatus,
 )
 from trading.research import judgement
-from trading.services import lease
+from trading.services import attempts
+from trading.services.attempts import Clock
 
 EVENT = "run"
-MOST_ATTEMPTS = 3
-"""A run whose worker died is begun so often, and then given up."""
 SILENCE = timedelta(minutes=5)
 """A worker that was not heard of for so long counts as dead; on the same machine its death is seen at once."""
-MOST_LINES = 200
 KEEP = timedelta(days=90)
 KEEP_COMPARISONS = timedelta(days=7)
 """What a comparison found is kept with its draft."""
@@ -42,16 +39,11 @@ KEEP_COMPARISONS = timedelta(days=7)
 LONGEST_NOTE = 1000
 _COMPARISONS_FIRST = Case(When(kind=RunKind.COMPARISON, then=0), default=1)
 
-logger = logging.getLogger(__name__)
-Clock = Callable[[], datetime]
+RunStopped = attempts.Stopped
 
 
 class RunRefused(ValueError):
     """A run that cannot be asked for, canceled or compared; the message says why."""
-
-
-class RunStopped(Exception):
-    """The run is no longer this worker's: it was canceled, or another worker has it."""
 
 
 class ResultNotStored(Exception):
@@ -129,6 +121,7 @@ def cancel(pk: int, *, by: str, now: datetime) -> None:
             status=RunStatus.CANCELED, finished_at=now, error=f"canceled by {by}"
         )
         if canceled:
+            RunPart.objects.filter(run=pk).delete()
             events.emit(EVENT, at=now, text=f"Run {pk} was canceled by {by}", payload={"run": pk})
     if not canceled:
         raise RunRefused(f"there is no run {pk} that waits or runs: only such can be canceled")
@@ -146,7 +139,9 @@ def is_idle(*, now: datetime) -> bool:
     """Return whether there is nothing to begin: no run waits or was lost, and no draft waits but for a run that runs."""
     runs = list(BacktestRun.objects.filter(status__in=UNFINISHED).defer("result"))
     if runs:
-        return all(run.status == RunStatus.RUNNING and not _is_lost(run, now) for run in runs)
+        return all(
+            run.status == RunStatus.RUNNING and not attempts.is_lost(run, silence=SILENCE, now=now) for run in runs
+        )
     return not ParameterDraft.objects.filter(status=DraftStatus.WAITING).exists()
 
 
@@ -156,100 +151,42 @@ def claim(*, owner: str, clock: Clock, only: int | None = None) -> Work | None:
     Comparisons go before backtests: somebody waits for their parameters. `only` asks for one run by its key.
     """
     now = clock()
-    wanted = {} if only is None else {"pk": only}
-    running = BacktestRun.objects.filter(status=RunStatus.RUNNING, **wanted).defer("result").order_by("pk")
-    for run in running:
-        if not _is_lost(run, now):
-            continue
-        if run.attempts >= MOST_ATTEMPTS:
-            _give_up(run, now)
-        elif work := _take(run, owner, clock):
-            return work
-    waiting = BacktestRun.objects.filter(status=RunStatus.QUEUED, **wanted).order_by(_COMPARISONS_FIRST, "pk")
-    return next((work for run in waiting[:5] if (work := _take(run, owner, clock))), None)
+    wanted = BacktestRun.objects.filter(**({} if only is None else {"pk": only})).defer("result")
+    found = attempts.next_of(
+        wanted.filter(status=RunStatus.RUNNING).order_by("pk"),
+        wanted.filter(status=RunStatus.QUEUED).order_by(_COMPARISONS_FIRST, "pk"),
+        silence=SILENCE,
+        now=now,
+        begin=lambda run: attempts.begin(run, owner=owner, now=now),
+        give_up=lambda run: _give_up(run, now),
+    )
+    if found is None:
+        return None
+    events.announce(EVENT, at=now)
+    return Work(found, clock)
 
 
-class Work:
-    """One attempt at a run, held by this process.
+class Work(attempts.Work[BacktestRun]):
+    """One attempt at a run, held by this process."""
 
-    As a context it marks the run failed where the block fails: with the sentence of an error in `mistakes`, which ends
-    there, or with the name of any other, which goes on. A worker that is told to end leaves the run to the next one.
-    """
-
-    def __init__(self, run: BacktestRun, clock: Clock) -> None:
-        self.run = run
-        self._clock = clock
-        self._percent = 0
-        self._log: list[dict[str, str]] = list(run.log)
-        self._mistakes: dict[type[BaseException], str] = {}
-
-    def explained(self, mistakes: dict[type[BaseException], str]) -> Self:
-        """Return itself; `mistakes` are errors that a person can put right, each with its sentence, or "" for its own."""
-        self._mistakes = mistakes
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if error is None:
-            return False
-        if isinstance(error, RunStopped):
-            logger.info("run %s: %s", self.run.pk, error)
-            return True
-        known = next((text for each, text in self._mistakes.items() if isinstance(error, each)), None)
-        if known is not None:
-            self._fail(known or str(error))
-            return True
-        if isinstance(error, Exception):
-            self._fail(f"Julaba itself failed ({type(error).__name__}): see the log of the research worker")
-        return False
-
-    def step(self, percent: int | None = None, text: str = "") -> None:
-        """Say how far it is, or only that it goes on; raises RunStopped where it was canceled or taken over."""
-        if text:
-            self._note(text)
-        self._percent = self._percent if percent is None else percent
-        self._write(progress=self._percent, log=self._log)
-        events.announce(EVENT, at=self._clock())
+    event = EVENT
 
     def finish(self, result: dict[str, Any], *, data_hash: str, code_version: str) -> None:
         """Store the result, all of it or nothing; raises RunStopped, and ResultNotStored where the disk is full."""
-        now = self._clock()
+        now = self.clock()
         try:
             with transaction.atomic():
-                self._note("done")
-                self._write(
-                    status=RunStatus.DONE,
-                    progress=100,
-                    log=self._log,
-                    result=result,
-                    data_hash=data_hash,
-                    code_version=code_version,
-                    finished_at=now,
-                )
+                self.note("done")
+                self.end(result=result, data_hash=data_hash, code_version=code_version)
+                RunPart.objects.filter(run=self.run).delete()
                 events.emit(EVENT, at=now, text=f"Run {self.run.pk} is done", payload={"run": self.run.pk})
         except DatabaseError as error:
             raise ResultNotStored(
                 f"the result could not be stored ({' '.join(str(error).split())}): make room and ask again"
             ) from error
 
-    def _fail(self, sentence: str) -> None:
-        try:
-            _fail(self.run, sentence, now=self._clock())
-        except DatabaseError as error:
-            # It is still there as running: when it was silent for long enough the next worker finds it.
-            logger.warning("run %s failed and cannot be marked so: %s (%s)", self.run.pk, sentence, error)
-
-    def _note(self, text: str) -> None:
-        self._log = [*self._log, _line(self._clock(), text)][-MOST_LINES:]
-
-    def _write(self, **columns: Any) -> None:
-        own = BacktestRun.objects.filter(pk=self.run.pk, status=RunStatus.RUNNING, attempts=self.run.attempts)
-        if not own.update(heartbeat_at=self._clock(), **columns):
-            raise RunStopped("stopped: it was canceled, or another worker has taken it over")
+    def fail(self, sentence: str) -> None:
+        _fail(self.run, sentence, now=self.clock())
 
 
 def compare(runs: Sequence[BacktestRun]) -> dict[str, Any]:
@@ -277,44 +214,12 @@ def prune(*, now: datetime) -> None:
     ).delete()
 
 
-def _is_lost(run: BacktestRun, now: datetime) -> bool:
-    heard = run.heartbeat_at or run.requested_at
-    return now - heard > SILENCE or lease.is_gone(run.worker)
-
-
-def _take(run: BacktestRun, owner: str, clock: Clock) -> Work | None:
-    """Begin an attempt, unless another worker has just done so."""
-    now = clock()
-    again = f"begun again, attempt {run.attempts + 1}: the worker before was lost"
-    log = [*run.log, _line(now, again if run.attempts else "begun")]
-    taken = BacktestRun.objects.filter(pk=run.pk, status=run.status, attempts=run.attempts).update(
-        status=RunStatus.RUNNING,
-        attempts=run.attempts + 1,
-        worker=owner,
-        started_at=now,
-        heartbeat_at=now,
-        progress=0,
-        log=log,
-    )
-    if not taken:
-        return None
-    run.refresh_from_db()
-    events.announce(EVENT, at=now)
-    return Work(run, clock)
-
-
 def _give_up(run: BacktestRun, now: datetime) -> None:
     _fail(run, f"its worker was lost {run.attempts} times, most likely for want of memory: ask for fewer bars", now=now)
 
 
 def _fail(run: BacktestRun, sentence: str, *, now: datetime) -> None:
     with transaction.atomic():
-        failed = BacktestRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, attempts=run.attempts).update(
-            status=RunStatus.FAILED, error=sentence, finished_at=now
-        )
-        if failed:
+        if attempts.own(run).update(status=RunStatus.FAILED, error=sentence, finished_at=now):
+            RunPart.objects.filter(run=run).delete()
             events.emit(EVENT, at=now, text=f"Run {run.pk} failed: {sentence}", payload={"run": run.pk})
-
-
-def _line(at: datetime, text: str) -> dict[str, str]:
-    return {"at": at.isoformat(timespec="seconds"), "text": text}
