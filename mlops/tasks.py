@@ -113,9 +113,10 @@ def train(self: Task[..., None]) -> None:
 
 @shared_task
 def watch_models() -> None:
-    """Look after the champions: drift, calibration, what they were right in, and what challengers say."""
-    from mlops import training_desk
+    """Look after the AI and the champions: drift, calibration, what they were right in, and what challengers say."""
+    from mlops import candour, training_desk
 
+    candour.watch(now=timezone.now())
     if not training_desk.is_watch_due():
         return
     from mlops import drift
