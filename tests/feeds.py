@@ -66,6 +66,7 @@ class RecordingDesk:
     pushed: list[Ticker] = field(default_factory=list)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     judged: dict[str, Quality | None] = field(default_factory=dict)
+    counted: int = 0
 
     def watched(self) -> Watched:
         return self.watching
@@ -78,6 +79,9 @@ class RecordingDesk:
 
     def push(self, tickers: list[Ticker]) -> None:
         self.pushed += tickers
+
+    def count(self) -> None:
+        self.counted += 1
 
     def note_dropped(self, counts: dict[tuple[str, str], int], timeframe: str) -> None:
         self.dropped.update(counts)

@@ -6,7 +6,7 @@ What needs ccxt or pyarrow is named by dotted path, and nothing here loads numba
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
+from trading.adapters import meters
 from trading.adapters.price_cache import PriceCache
 from trading.adapters.simulated_stream import SimulatedStream
 from trading.core.feed import Board, Past, Stream
@@ -105,7 +106,13 @@ def board() -> Board:
 
 def desk(*, tick: Callable[[str], None], supervise: Callable[[list[str]], None]) -> FeedDesk:
     """Return what the feed asks of the database; `tick` and `supervise` send the tasks."""
-    return FeedDesk(venue=settings.EXCHANGE, clock=timezone.now, tick=tick, supervise=supervise)
+    return FeedDesk(
+        venue=settings.EXCHANGE,
+        clock=timezone.now,
+        tick=tick,
+        supervise=supervise,
+        meter=partial(meters.flush, settings.REDIS_URL),
+    )
 
 
 @sensitive_variables("keys")

@@ -136,6 +136,7 @@ async def test_a_forming_bar_is_never_kept(here: Listening) -> None:
             kept = here.kept()
             assert kept.closed_at(len(kept) - 1) <= now()
             await asyncio.sleep(0.05)
+    assert here.desk.counted
 
 
 @pytest.mark.parametrize("price", ["48999", "52001"])

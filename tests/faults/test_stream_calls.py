@@ -9,7 +9,7 @@ import pytest
 
 from tests import accelerated
 from tests.venue.launch import venue
-from trading.adapters import kept_market
+from trading.adapters import kept_market, meters
 from trading.services import feed_repair
 
 
@@ -27,9 +27,16 @@ async def test_twenty_pairs_over_two_bars_cost_no_call_but_those_of_the_start(
         for coin in coins:
             place.market(f"{coin}USDT", base=coin, exchange="binance", **rules)
 
+        counted = requests_counted()
         start, rest = await accelerated.calls_in_an_hour(
             place, [f"{coin}/USDT" for coin in coins], tmp_path / "candles", span=timedelta(minutes=20)
         )
 
     assert start == {"binance GET exchangeInfo": 1, "binance GET klines": 20}
     assert rest.total() <= 2
+    # Whatever the venue saw of us stands in our own count, which the stream writes down as workers do.
+    assert requests_counted() - counted == start.total() + rest.total()
+
+
+def requests_counted() -> int:
+    return int(sum(value for (name, _), value in meters._waiting.items() if name == "julaba_exchange_requests"))

@@ -11,11 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from julaba_site import embedded
 from tests import factories
 from tests.engine import SYMBOL, close_of, enter_at, ports_with, run_rows, run_tick, series, set_params
 from tests.feeds import MemoryBoard
+from trading import market_wiring
+from trading.adapters import meters
 from trading.adapters.candle_store import CandleStore
 from trading.adapters.kept_market import KeptMarket
 from trading.adapters.price_cache import PriceCache
@@ -321,6 +324,17 @@ def test_a_change_for_the_worse_is_told_once() -> None:
 
     assert Event.objects.filter(kind="data_quality").count() == 2
     assert SeriesQuality.objects.get().state == "refused"
+
+
+def test_what_the_stream_has_asked_of_the_venue_is_written_where_the_pages_count(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(meters, "flush", told.append)
+
+    market_wiring.desk(tick=lambda reason: None, supervise=lambda symbols: None).count()
+
+    assert told == [settings.REDIS_URL]
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class CcxtClient:
 
     `endpoint` replaces the host of every address (MEXC's under /mexc); `per_second` is what the venue allows in ccxt's
     cost units, of which our budget uses a part; clients with one `allowance` share it. `on_denied` is told when the
-    venue refuses the key at a question. Not safe for threads, as ccxt is not.
+    venue refuses the key at a question. ccxt is not safe for threads: one at a time is inside `call`.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class CcxtClient:
         self._per_second = per_second or _PER_SECOND.get(exchange_id)
         self._clock = clock
         self._made: Any = None
+        self._lock = threading.RLock()
         self._pid = 0
         self._offset: timedelta | None = None
         self._offset_at = 0.0
@@ -115,7 +117,7 @@ class CcxtClient:
         call = Call(urgent=urgent, permit_at=permit_at)
         token = _call.set(call)
         try:
-            with localcontext():  # ccxt changes the rounding and the traps of the process
+            with self._lock, localcontext():  # ccxt changes the rounding and the traps of the process
                 yield call
         finally:
             _call.reset(token)

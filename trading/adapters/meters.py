@@ -7,6 +7,7 @@ be emptied at any moment: a counter that begins anew is what Prometheus expects 
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
@@ -25,6 +26,8 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {
 }
 Labels = tuple[tuple[str, str], ...]
 _waiting: defaultdict[tuple[str, Labels], float] = defaultdict(float)
+_lock = threading.Lock()
+"""The stream asks the venue in one thread and writes down in another."""
 
 
 def count(name: str, by: int = 1, **labels: str) -> None:
@@ -45,7 +48,8 @@ def flush(url: str) -> None:
     """Write down what was collected; while Redis does not answer, it waits here."""
     if not _waiting:
         return
-    told = dict(_waiting)
+    with _lock:
+        told = dict(_waiting)
     try:
         pipe = _connection(url).pipeline(transaction=False)
         for (name, labels), value in told.items():
@@ -53,10 +57,11 @@ def flush(url: str) -> None:
         pipe.execute()
     except (redis.RedisError, OSError):
         return  # the gauges of Redis itself say so
-    for key, value in told.items():
-        _waiting[key] -= value
-        if abs(_waiting[key]) < 1e-12:
-            del _waiting[key]
+    with _lock:
+        for key, value in told.items():
+            _waiting[key] -= value
+            if abs(_waiting[key]) < 1e-12:
+                del _waiting[key]
 
 
 def read(url: str) -> dict[str, dict[Labels, float]]:
@@ -70,8 +75,9 @@ def read(url: str) -> dict[str, dict[Labels, float]]:
 
 
 def _add(name: str, labels: Labels, value: float) -> None:
-    if (name, labels) in _waiting or len(_waiting) < _MOST_WAITING:
-        _waiting[name, labels] += value
+    with _lock:
+        if (name, labels) in _waiting or len(_waiting) < _MOST_WAITING:
+            _waiting[name, labels] += value
 
 
 def _bound(bound: float) -> str:

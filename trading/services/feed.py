@@ -59,6 +59,8 @@ class Desk(Protocol):
 
     def push(self, tickers: list[Ticker]) -> None: ...
 
+    def count(self) -> None: ...
+
     def note_dropped(self, counts: dict[tuple[str, str], int], timeframe: str) -> None: ...
 
     def note_series(self, candles: Candles | None, symbol: str, timeframe: str, *, is_listed: bool) -> None: ...
@@ -295,6 +297,7 @@ class Feed:
             except (MarketDataUnavailable, CandleStoreError, BoardUnavailable) as error:
                 logger.warning("what is missing is asked for again later: %s", error)
                 await asyncio.sleep(5 * KEEP_S / self._pace)
+            await self._in("rest", self._desk.count)
             await asyncio.sleep(KEEP_S / self._pace)
 
     # --- plumbing ---------------------------------------------------------------------------------------

@@ -47,8 +47,9 @@ class FeedDesk:
         clock: Callable[[], datetime],
         tick: Callable[[str], None],
         supervise: Callable[[list[str]], None],
+        meter: Callable[[], None] = lambda: None,
     ) -> None:
-        self._venue, self._clock, self._tick, self._supervise = venue, clock, tick, supervise
+        self._venue, self._clock, self._tick, self._supervise, self._meter = venue, clock, tick, supervise, meter
 
     def watched(self) -> Watched | None:
         """Return what to listen to now; None where the database does not say."""
@@ -85,6 +86,10 @@ class FeedDesk:
             logger.warning("prices are not shown: %s", error)
             return
         events.announce(PRICES, at=self._clock())
+
+    def count(self) -> None:
+        """Write down what this process has asked of the venue, which no task does for it."""
+        self._meter()
 
     def note_dropped(self, counts: dict[tuple[str, str], int], timeframe: str) -> None:
         logger.warning("the stream told what is not believed: %s", _listed(counts))

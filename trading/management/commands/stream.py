@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Listen to the venue: prices for every process, closed bars into the store, a tick when it matters."
+    requires_system_checks: list[str] = []  # they import every page, which takes 40 MB for good
 
     def handle(self, **options: Any) -> None:
         with _alone():
