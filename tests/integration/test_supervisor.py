@@ -89,6 +89,27 @@ def test_a_child_that_gives_signs_of_life_is_left_alone(tmp_path: Path) -> None:
         assert lively.process is not None
 
 
+def test_who_stands_in_runs_only_while_the_other_is_silent(tmp_path: Path) -> None:
+    sign, runs = tmp_path / "sign", tmp_path / "runs"
+    double = Child(
+        "double",
+        python(f"open({str(runs)!r}, 'a').write('x')"),
+        runs_once=True,
+        stands_in=True,
+        heartbeat=sign,
+        silence_s=1.0,
+    )
+
+    with Supervisor() as supervisor:
+        supervisor.start(double)
+        for _ in range(15):
+            sign.touch()
+            supervisor.run(timeout=0.1)
+        assert not runs.exists()
+
+        assert supervisor.run(lambda: runs.exists() and runs.read_text() == "xx", timeout=20)
+
+
 def test_a_command_that_cannot_start_is_tried_again(capfd: pytest.CaptureFixture[str]) -> None:
     child = Child("absent", ["/nonexistent/program"])
 
