@@ -57,7 +57,7 @@ def judged() -> tuple[list[float], list[float]]:
     """Return the milliseconds of each judgement, and of each analysis alone."""
     symbols = [f"P{number:03}/USDT" for number in range(SETUPS + 1)]
     set_params(pairs=symbols, max_open_trades=50, max_open_risk=0.5, ai_mode="filter")
-    candles = {symbol: series([QUIET], symbol=symbol) for symbol in symbols}
+    candles = {symbol: series([QUIET], symbol=symbol) for symbol in (*symbols, "BTC/USDT")}  # the models look at BTC
     advisers = (Predictor(), RegimeClassifier(), Rules())
     ports = replace(ports_over(candles, enter_at(-1)), advisers=advisers)
     context = context_at(ports, close_of(-1))

@@ -123,7 +123,7 @@ def _stored(params: Params, options: Mapping[str, Any]) -> Ground:
     refuse_short(asked)
     markets = StoredMarket(asked.series, fee_rate=replay.DEFAULT_FEE_RATE).markets()
     read = CandleStore(settings.JULABA_DATA_DIR / "candles", exchange).read_last_run
-    leaders = _leaders(asked, lambda symbol, timeframe, start, end: read(symbol, timeframe, start=start, end=end))
+    leaders = leaders_of(asked, lambda symbol, timeframe, start, end: read(symbol, timeframe, start=start, end=end))
     return Ground(stretch=asked, markets=markets, venue=exchange, leaders=leaders)
 
 
@@ -155,10 +155,10 @@ def _kept(params: Params, options: Mapping[str, Any], held: Work) -> Ground:
         last=max(candles.closed_at(len(candles) - 1) for candles in series.values()),
     )
     venue = f"simulated-{settings.SIMULATION_SEED}" if is_simulated else market_wiring.venue_key()
-    return Ground(stretch=asked, markets=markets, venue=venue, leaders=_leaders(asked, read))
+    return Ground(stretch=asked, markets=markets, venue=venue, leaders=leaders_of(asked, read))
 
 
-def _leaders(asked: Stretch, read: past.Read) -> dict[str, Candles]:
+def leaders_of(asked: Stretch, read: past.Read) -> dict[str, Candles]:
     """Return BTC's bars over the same time in each quote that is traded, where there are any."""
     begun = min(candles.opened_at(0) for candles in asked.series.values())
     found: dict[str, Candles] = {}

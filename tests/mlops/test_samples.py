@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from mlops import dataset, features, samples
+from mlops import dataset, features, pipeline, samples
 from mlops.models import Sample, SampleSource
 from tests.mlops.learned import BAR, NOW, VENUE, planted, stored, walk
 from trading.adapters.stored_market import StoredMarket
 from trading.core.analysis import analyse
 from trading.core.candles import Candles
 from trading.core.params import Params
+from trading.core.ports import UnknownSymbol
 from trading.core.strategies import BandReversion, TrendCross
 from trading.core.types import Side
 from trading.research.performance import Stretch
@@ -125,3 +127,27 @@ def test_the_most_real_sample_of_a_bar_counts_and_other_money_other_markets_and_
     assert paper.won.all()
     assert live.sources == {"backtest": 0, "shadow": 0, "live": 5}
     assert len(dataset.load(venues={VENUE}, timeframe="1h", mode="paper")) == 0
+
+
+def test_a_pair_that_is_traded_without_bitcoin_is_seen_beside_it_all_the_same() -> None:
+    pair, leader = walk(21, 900, symbol="ETH/USDT"), walk(22, 900)
+    params = Params.of({**PARAMS.as_json(), "pairs": ["ETH/USDT", "SOL/EUR"]})
+    series = {"ETH/USDT": pair, "SOL/EUR": walk(23, 900, symbol="SOL/EUR")}
+    stretch = Stretch(params=params, series=series, first=pair.closed_at(0), last=pair.closed_at(899))
+
+    def read(symbol: str, timeframe: str, start: datetime, end: datetime) -> Candles | None:
+        if symbol == "BTC/EUR":
+            raise UnknownSymbol(symbol, ["BTC/USDT"])
+        assert (symbol, timeframe, start, end) == ("BTC/USDT", "15m", pair.opened_at(0), stretch.last)
+        return leader
+
+    leaders = pipeline.leaders_of(stretch, read)
+    markets = StoredMarket(series, fee_rate=Decimal("0.001")).markets()
+    beside, alone = samples.every_setup(series, markets, params, STRATEGIES, leaders)
+
+    place = features.NAMES.index("bitcoin_correlation")
+    late = beside.bar > 200
+    assert late.sum() > 3
+    assert np.isfinite(beside.x[late, place]).all()
+    assert (np.abs(beside.x[late, place]) < 0.5).all()
+    assert np.isnan(alone.x[:, place]).all()
