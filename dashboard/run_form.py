@@ -36,8 +36,8 @@ def ask(asked: Mapping[str, Any], *, user: AbstractBaseUser, now: datetime) -> B
     """Ask for the run that `asked` describes, and return its row; raises Refused.
 
     `kind`; `source`: active, draft:ID or revision:NUMBER; `parameters`: changes to it, an object or lines of name = value;
-    `symbols`, `timeframe`: those of the source where they are empty; `days`: up to now; `note`, `seed`; and what the
-    study wants.
+    `symbols`, `timeframe`: those of the source where they are empty; `days`: up to now; `note`, `seed`; `top` of a
+    backtest: trade only so many, those that the scans of the time ranked best; and what the study wants.
     """
     kind = _kind(asked.get("kind"))
     days = _whole("days", asked.get("days"), default=USUAL_DAYS, low=1, high=MOST_DAYS)
@@ -57,12 +57,21 @@ def ask(asked: Mapping[str, Any], *, user: AbstractBaseUser, now: datetime) -> B
             by=user.get_username(),
             now=now,
             kind=kind,
-            plan=study_plan.checked(kind, asked) if kind in study_plan.KINDS else None,
+            plan=_plan(kind, asked),
         )
     except PlanError as refusal:
         raise Refused(refusal.field, str(refusal)) from refusal
     except RunRefused as refusal:
         raise Refused("run", str(refusal)) from refusal
+
+
+def _plan(kind: RunKind, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a study looks for, or how many of the scans' best pairs a backtest trades; None: all of them."""
+    if kind in study_plan.KINDS:
+        return study_plan.checked(kind, asked)
+    if kind != RunKind.BACKTEST or asked.get("top") in (None, ""):
+        return None
+    return {"top": _whole("top", asked.get("top"), default=1, low=1, high=MOST_SYMBOLS)}
 
 
 def sources() -> list[tuple[str, str]]:

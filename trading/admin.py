@@ -6,12 +6,20 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from trading.admin_pairs import (
+    BlacklistEntryAdmin,
+    PairLockAdmin,
+    PairSwitchAdmin,
+    SeriesQualityAdmin,
+    WatchedPairAdmin,
+)
 from trading.admin_parameters import BacktestRunAdmin, ParameterDraftAdmin, ParameterRevisionAdmin
 from trading.admin_readonly import ReadOnly, ReadOnlyInline
 from trading.models import (
     Advice,
     BacktestRun,
     BackupRun,
+    BlacklistEntry,
     Bot,
     DoctorRun,
     Event,
@@ -25,21 +33,30 @@ from trading.models import (
     LiveApproval,
     Order,
     OrderEvent,
+    PairLock,
+    PairSwitch,
     ParameterDraft,
     ParameterRevision,
     Proposal,
     ReconcileRun,
     Scan,
     ScanRow,
+    SeriesQuality,
     Signal,
     SignalVerdict,
     StateChange,
     Trade,
+    WatchedPair,
 )
 
 admin.site.register(ParameterRevision, ParameterRevisionAdmin)
 admin.site.register(ParameterDraft, ParameterDraftAdmin)
 admin.site.register(BacktestRun, BacktestRunAdmin)
+admin.site.register(WatchedPair, WatchedPairAdmin)
+admin.site.register(PairSwitch, PairSwitchAdmin)
+admin.site.register(BlacklistEntry, BlacklistEntryAdmin)
+admin.site.register(PairLock, PairLockAdmin)
+admin.site.register(SeriesQuality, SeriesQualityAdmin)
 
 
 class VerdictInline(ReadOnlyInline):

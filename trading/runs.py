@@ -36,7 +36,8 @@ MISTAKES: dict[type[BaseException], str] = {
     **dict.fromkeys(
         (
             *(CandleStoreError, ParamsError, StrategyError, UnknownTimeframe, MarketDataUnavailable),
-            *(replay.NothingToReplay, backtest.TooFewBars, NotModelled, TooCoarse, past.NothingToCompare, SearchError),
+            *(replay.NothingToReplay, backtest.TooFewBars, backtest.NoScans, NotModelled, TooCoarse),
+            *(past.NothingToCompare, SearchError),
             *(backtesting.ResultNotStored, PartFailed),
         ),
         "",
@@ -96,8 +97,11 @@ def margins() -> Margins:
 
 def _test(held: Work) -> tuple[dict[str, Any], str]:
     asked = past.asked_for(held)
-    held.step(30, f"testing {_size(asked)} bars of {len(asked.series)} symbols")
-    report = backtest.over(asked, seed=held.run.seed)
+    top = (held.run.plan or {}).get("top")
+    universe = backtest.scanned(asked, top=top) if top else None
+    those = f", of which the scans' best {top} of each moment are traded" if top else ""
+    held.step(30, f"testing {_size(asked)} bars of {len(asked.series)} symbols{those}")
+    report = backtest.over(asked, seed=held.run.seed, universe=universe)
     held.step(95, f"{report['taken']} trades")
     return report, fingerprint.of(asked.series)
 

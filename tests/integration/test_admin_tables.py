@@ -15,21 +15,30 @@ from pytest_django import Settings
 
 from tests import factories
 from trading.models import (
+    BlacklistEntry,
     DoctorRun,
     ExchangeKey,
     ExternalHolding,
     ExternalOrder,
     InvariantRun,
     LiveApproval,
+    PairLock,
+    PairSwitch,
     ReconcileRun,
+    SeriesQuality,
     StateChange,
+    WatchedPair,
 )
 from trading.services import credentials
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-MODELS = (StateChange, ReconcileRun, InvariantRun, ExternalOrder, ExternalHolding, DoctorRun, LiveApproval, ExchangeKey)
+PAIRS = (WatchedPair, PairSwitch, BlacklistEntry, PairLock, SeriesQuality)
+MODELS = (
+    *(StateChange, ReconcileRun, InvariantRun, ExternalOrder, ExternalHolding, DoctorRun, LiveApproval, ExchangeKey),
+    *PAIRS,
+)
 KEY, SECRET = "canary-key-0123456789-AB12", "canary-secret-0123456789"
 
 
@@ -58,6 +67,11 @@ def rows(settings: Settings) -> None:
         venue_order_id="7", symbol="BTC/USDT", side="buy", quantity=Decimal(1), first_seen_at=NOW, last_seen_at=NOW
     )
     ExternalHolding.objects.create(symbol="BTC/USDT", quantity=Decimal(1), at=NOW)
+    WatchedPair.objects.create(symbol="BTC/USDT", source="scan", since=NOW, reason="best")
+    PairSwitch.objects.create(at=NOW, out_symbol="BTC/USDT", in_symbol="SOL/USDT", is_made=False, reason="held")
+    BlacklistEntry.objects.create(symbol="SOL/USDT", reason="thin", by="ann", at=NOW)
+    PairLock.objects.create(symbol="SOL/USDT", until=NOW, reason="news", by="ann", at=NOW)
+    SeriesQuality.objects.create(venue="binance", symbol="BTC/USDT", timeframe="15m", state="ok", at=NOW)
 
 
 def address(model: type[models.Model], act: str, *ids: object) -> str:

@@ -19,7 +19,7 @@ from tests import drafts, factories
 from trading import runs
 from trading.core import study_plan
 from trading.core.params import Params
-from trading.models import BacktestRun, RunKind, RunStatus
+from trading.models import BacktestRun, RunKind, RunStatus, Scan, ScanRow
 from trading.research import trials
 from trading.research.search import METHODS, NOT_SOUGHT
 from trading.services import backtesting
@@ -100,6 +100,7 @@ def test_a_run_takes_its_parameters_from_a_source_and_from_what_was_edited() -> 
         ({"source": "revision:x"}, "source", "'revision:x' is none of active"),
         ({"note": "x" * 1001}, "note", "at most 1000"),
         ({"seed": "-1"}, "seed", "'-1' is no whole number"),
+        ({"top": "0"}, "top", "'0' is no whole number from 1 to 40"),
         ({"kind": "sweep"}, "vary", "name 1 to 4 parameters"),
         ({"kind": "sweep", "vary": "pairs=1"}, "vary", "'pairs' is no parameter"),
         ({"kind": "walk", "vary": "stop_atr", "train": "0"}, "train", "'0' is not a whole number from 1 to 1000"),
@@ -149,6 +150,30 @@ def test_the_page_starts_a_run_shows_its_progress_and_what_it_found(tester: Clie
     listed = tester.get("/backtests/").content.decode()
     assert f"#{run.pk} backtest" in listed
     assert "✓ done" in listed
+
+
+def test_a_run_trades_only_what_the_scans_of_the_time_ranked_best(tester: Client) -> None:
+    then = timezone.now() - timedelta(days=80)
+    scan = Scan.objects.create(at=then, timeframe="15m", finished_at=then)
+    for rank, symbol in enumerate(("SOL/USDT", "BTC/USDT"), 1):
+        ScanRow.objects.create(scan=scan, rank=rank, symbol=symbol, score=90 - rank, regime="trend", parts={})
+    tester.post("/backtests/start/", {**ASKED, "symbols": "BTC/USDT, SOL/USDT", "top": "1"})
+
+    runs.work()
+
+    run = BacktestRun.objects.get()
+    assert run.result is not None, run.error
+    assert {trade["symbol"] for trade in run.result["trades"]} == {"SOL/USDT"}
+    assert run.plan == {"top": 1}
+
+
+def test_a_run_over_scans_that_nobody_made_says_so() -> None:
+    run = ask(top="2")
+
+    runs.work()
+
+    run.refresh_from_db()
+    assert (run.status, run.error[:15]) == (RunStatus.FAILED, "no scan is kept")
 
 
 def test_a_wrong_form_keeps_what_was_typed_and_starts_nothing(tester: Client) -> None:

@@ -1,0 +1,5 @@
+"""The settings with the market of two thousand pairs."""
+
+from julaba_site.settings import *  # noqa: F403
+
+MARKET_DATA = "benchmarks.wide_market.SimulatedMarket"
