@@ -22,8 +22,13 @@ MIDDLEWARE = (
     *("django.contrib.auth.middleware.LoginRequiredMiddleware", "django_otp.middleware.OTPMiddleware"),
     *("axes.middleware.AxesMiddleware", "dashboard.middleware.Access"),
 )
+PASSWORD_RULES = {
+    *("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator"),
+    *("UserAttributeSimilarityValidator", "Bounds"),
+}
 OUTSIDE = ("dashboard.middleware.SecurityHeaders", "csp.middleware.CSPMiddleware")
 """Around whatever answers files, so that files carry the headers too."""
+DAY_S = 24 * 3600
 FILES = "whitenoise.middleware.WhiteNoiseMiddleware"
 
 
@@ -65,7 +70,7 @@ def check_log_in(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     if settings.AXES_HANDLER != "dashboard.lockout.Handler" or not getattr(settings, "AXES_ENABLED", True):
         yield Error("Tries to log in are not counted.", hint="Use dashboard.lockout.Handler.", id="julaba.E005")
     names = {validator["NAME"].rpartition(".")[2] for validator in settings.AUTH_PASSWORD_VALIDATORS}
-    if not {"MinimumLengthValidator", "CommonPasswordValidator", "Bounds"} <= names:
+    if not names >= PASSWORD_RULES:
         yield Error("A rule for passwords is missing.", hint="Put it back.", id="julaba.E006")
 
 
@@ -108,7 +113,7 @@ def check_production(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
         yield Error("Passwords and sessions travel in the open.", hint="Set HTTPS=1.", id="julaba.E011")
     if not settings.REQUIRE_TOTP:
         yield Error("The administration asks for no second step.", hint="Set REQUIRE_TOTP=1.", id="julaba.E012")
-    if settings.SESSION_IDLE_MINUTES > 60 or settings.SESSION_HOURS > 24:
+    if settings.SESSION_IDLE_MINUTES > 60 or max(settings.SESSION_HOURS * 3600, settings.SESSION_COOKIE_AGE) > DAY_S:
         hint = "Set SESSION_IDLE_MINUTES to at most 60 and SESSION_HOURS to at most 24."
         yield checks.Warning("Sessions last long.", hint=hint, id="julaba.W013")
     if not all(origin.startswith("https://") for origin in settings.ALLOWED_ORIGINS):

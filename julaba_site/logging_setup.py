@@ -66,7 +66,7 @@ def handlers(*, log_format: str, folder: str, name: str) -> dict[str, dict[str, 
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True, mode=0o750)
         made["file"] = {
-            "class": "logging.handlers.WatchedFileHandler",
+            "class": "julaba_site.kept_log.Watched",
             "filename": str(path / f"{name}.log"),
             "formatter": formatter,
             "delay": True,
