@@ -143,15 +143,12 @@ def load(port: int, path: str, tokens: Sequence[str], seconds: float) -> list[fl
 
 def overview(port: int, token: str) -> None:
     """Time the pages of a process that has seen none of the rows, as a browser that is logged in asks them."""
-    from importlib import import_module
-
     from django.conf import settings
     from django.contrib.auth.models import User
     from django.test import Client
 
     client = Client()
     client.force_login(User.objects.get(username="bench"))
-    assert import_module(settings.SESSION_ENGINE)
     cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
     for path in PAGES:
         begun = time.perf_counter()

@@ -21,10 +21,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from dashboard import denials, idempotency, problems, stepup, tokens
+from dashboard.api import bodies
 from dashboard.models import KeptAnswer, Scope
 from dashboard.problems import PROBLEM, problem
 
-__all__ = ["PROBLEM", "ApiView", "problem"]
+__all__ = ["PROBLEM", "ApiView", "problem", "text_of"]
 
 
 class ApiView(APIView):
@@ -43,6 +44,10 @@ class ApiView(APIView):
     scope: ClassVar[Scope] = Scope.TRADE
     asks: ClassVar[dict[str, Any]] = {}
     """An example of a body, for the API's description."""
+    body: ClassVar[dict[str, Any]] = {}
+    """What a body must hold, and
+    `takes` what it may: JSON schemas by name, for the API's description."""
+    takes: ClassVar[dict[str, Any]] = {}
     kept: KeptAnswer | None = None
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -55,6 +60,9 @@ class ApiView(APIView):
             return
         # Read whole before it is parsed: only so Django's limit of a body's size holds here.
         _ = request.body
+        bodies.check(
+            self, request.resolver_match.route if request.resolver_match else "", request.method or "", request.data
+        )
         self.kept = idempotency.claim(request, now=timezone.now())
         if self.kept is not None and self.kept.status is not None:
             raise _Repeated(self.kept)
@@ -106,6 +114,17 @@ class ApiView(APIView):
         if request.method == "GET" and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             answer.add_post_render_callback(lambda rendered: _tagged(request, rendered))
         return answer
+
+
+def text_of(request: Request, name: str, *, most: int, default: str = "") -> str:
+    """Return a text of the body; without a default it must be there."""
+    asked: Any = request.data if isinstance(request.data, dict) else {}
+    found = asked.get(name, default)
+    if not isinstance(found, str) or not (found := found.strip() or default):
+        raise problems.Unprocessable(name, "is missing: give it as text")
+    if len(found) > most or "\x00" in found:
+        raise problems.Unprocessable(name, f"has more than {most} characters, or one that cannot be kept")
+    return found
 
 
 class _Repeated(exceptions.APIException):

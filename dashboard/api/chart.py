@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.utils import timezone
@@ -26,7 +27,7 @@ class Candles(ApiView):
     """
 
     def get(self, request: Request) -> Response:
-        span = _span(request)
+        span = span_of(request.query_params.dict())
         rows = chart_sheet.bars(span)
         return Response(
             {
@@ -42,7 +43,7 @@ class Indicators(ApiView):
     """The indicators of the same bars by name, null before their warm-up, with regime and busy session (0: none)."""
 
     def get(self, request: Request) -> Response:
-        span = _span(request)
+        span = span_of(request.query_params.dict())
         columns = chart_sheet.indicators(span, selectors.params())
         return Response({"symbol": span.symbol, "timeframe": span.timeframe, "columns": columns})
 
@@ -51,15 +52,15 @@ class Marks(ApiView):
     """Trades of a symbol that closed from ?since= to ?until= or are open, and the setups that were refused there."""
 
     def get(self, request: Request) -> Response:
-        span = _span(request)
+        span = span_of(request.query_params.dict())
         usual = span.until - span.limit * timeframes.length(span.timeframe)
-        since = _moment(request, "since") or usual
+        since = _moment(request.query_params, "since") or usual
         return Response(chart_sheet.marks(span, since=since))
 
 
-def _span(request: Request) -> Span:
-    asked = request.query_params
-    if unknown := sorted(set(asked) - {"symbol", "timeframe", "until", "since", "limit"}):
+def span_of(asked: Mapping[str, str], *, without: Sequence[str] = ()) -> Span:
+    """Return the bars that are asked for; `without` names what the caller has understood itself."""
+    if unknown := sorted(set(asked) - {"symbol", "timeframe", "until", "since", "limit", *without}):
         raise BadQuery(unknown[0], "is not understood here: use symbol, timeframe, until, since, limit")
     symbol = asked.get("symbol", "").strip()
     if not symbol or len(symbol) > chart_sheet.LONGEST_SYMBOL or not symbol.isprintable():
@@ -68,7 +69,7 @@ def _span(request: Request) -> Span:
     return Span(
         symbol=symbol,
         timeframe=chart_sheet.checked_timeframe(asked.get("timeframe", "") or selectors.params().timeframe),
-        until=min(_moment(request, "until") or now, now),
+        until=min(_moment(asked, "until") or now, now),
         limit=_whole(asked.get("limit", "")),
     )
 
@@ -81,9 +82,9 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _moment(request: Request, name: str) -> datetime | None:
+def _moment(asked: Mapping[str, str], name: str) -> datetime | None:
     """Return a moment: milliseconds since 1970, or ISO text."""
-    text = request.query_params.get(name, "").strip()
+    text = asked.get(name, "").strip()
     if not text:
         return None
     if text.isascii() and text.isdecimal() and int(text[:16]) <= _LAST_MS:

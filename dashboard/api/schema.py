@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 from rest_framework.permissions import SAFE_METHODS
 
+from dashboard.api import bodies, questions
 from dashboard.listings.query import Filter
 from dashboard.models import Scope
 from dashboard.problems import PROBLEM
@@ -73,16 +77,13 @@ class Describe(AutoSchema):
             "summary": f"{method.upper()} {path.removeprefix(ROOT)}",
             "description": _said(view, is_read=is_read),
             "tags": [path.removeprefix(ROOT).split("/")[0]],
-            "parameters": [*_of_path(path), *(_of_list(view) if method.upper() == "GET" else ())],
+            "parameters": [*_of_path(path), *(_of_query(view, path) if method.upper() == "GET" else ())],
             "security": [{"token": []}, {"session": []}],
-            "responses": _answers(is_read=is_read),
+            "responses": _answers(view, path, method),
         }
         if not is_read:
             told["parameters"].append(_header("Idempotency-Key", "The same key again gets the same answer for 24 h."))
-            body: Described = {"schema": {"type": "object", "additionalProperties": True}}
-            if view.asks:
-                body["example"] = view.asks
-            told["requestBody"] = {"content": {"application/json": body}}
+            told["requestBody"] = _body(view, _key(path, method))
         return told
 
 
@@ -98,9 +99,27 @@ def _said(view: Any, *, is_read: bool) -> str:
     return f"{inspect.getdoc(type(view)) or ''}\n\nA token must have the scope `{scope}`.{more}".strip()
 
 
-def _answers(*, is_read: bool) -> Described:
-    good = {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}
-    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def _key(path: str, method: str) -> str:
+    return bodies.key(path.removeprefix(ROOT), method)
+
+
+def _body(view: Any, key: str) -> Described:
+    required, optional, example = bodies.described(view, key)
+    schema: Described = {"type": "object", "properties": {**required, **optional}}
+    if required:
+        schema["required"] = list(required)
+    content: Described = {"schema": schema, "example": dict(example)}
+    return {"required": bool(required), "content": {"application/json": content}}
+
+
+def _answers(view: Any, path: str, method: str) -> Described:
+    is_read = method.upper() in SAFE_METHODS
+    good: Described = {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}
+    if (example := examples().get(_key(path, method))) is not None:
+        good["content"]["application/json"]["example"] = example
+    if is_read and (getattr(view, "listing", None) is not None or path.endswith("/backtests/{id}")):
+        good["content"]["text/csv"] = {"schema": TEXT}
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": PROBLEM_SCHEMA["example"]}}
     left_out = {"409", "413"} if is_read else set()
     refusals = {
         status: {"description": text, "content": problem} for status, text in REFUSALS.items() if status not in left_out
@@ -108,13 +127,34 @@ def _answers(*, is_read: bool) -> Described:
     if is_read:
         refusals["304"] = {"description": "Nothing has changed since the answer whose ETag was sent."}
     more = {"201": good, "202": good, "204": {"description": "Done, and nothing to tell."}}
-    return {"200": good, **({} if is_read else more), **refusals, "503": {"description": "Not now."}}
+    busy = {
+        **good,
+        "description": "Not now: what answers 200 else, or a problem.",
+        "content": {**good["content"], **problem},
+    }
+    return {"200": good, **({} if is_read else more), **refusals, "503": busy}
+
+
+@cache
+def examples() -> dict[str, Any]:
+    """Return what each operation has really answered, as a test wrote it down."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "examples.json").read_text())
+    return found
 
 
 def _of_path(path: str) -> list[Described]:
     names = re.findall(r"{(\w+)}", path)
     kinds = {key: {"type": "integer", "minimum": 1} for key in ("pk", "id")}
     return [{"name": name, "in": "path", "required": True, "schema": kinds.get(name, TEXT)} for name in names]
+
+
+def _of_query(view: Any, path: str) -> list[Described]:
+    key = _key(path, "get").removeprefix("GET ")
+    asked = [
+        {**_query(name, "", schema), "required": (key, name) in questions.REQUIRED}
+        for name, schema in questions.QUERIES.get(key, {}).items()
+    ]
+    return [*asked, *_of_list(view)]
 
 
 def _of_list(view: Any) -> list[Described]:
@@ -125,7 +165,7 @@ def _of_list(view: Any) -> list[Described]:
     paging = (
         _query("sort", "A minus before it turns it round.", {"type": "string", "enum": sorts}),
         _query("limit", "Rows of one answer.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
-        _query("cursor", "`next` of the answer before.", TEXT),
+        _query("cursor", "`next` of the answer before.", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}),
         _query("format", "csv: all rows as a file.", {"type": "string", "enum": ["json", "csv"]}),
     )
     return [*(_of_filter(filter) for filter in listing.filters), *paging]
@@ -135,8 +175,10 @@ def _of_filter(filter: Filter) -> Described:
     kind: Described = {"type": "string"}
     if filter.choices:
         kind["enum"] = [value for value, _ in filter.choices]
-    if filter.kind == "date":
-        kind["example"] = "2026-03-01T12:00:00Z"
+    elif filter.kind == "date":
+        kind |= {"description": "ISO 8601.", "example": "2026-03-01T12:00:00Z"}
+    else:
+        kind["maxLength"] = 100
     return _query(filter.name, filter.label, kind)
 
 

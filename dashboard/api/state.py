@@ -22,7 +22,7 @@ class TradingState(ApiView):
     asks = {"state": "halted", "reason": "looks odd"}
 
     def get(self, request: Request) -> Response:
-        return Response(_told(selectors.bot()))
+        return Response(told_state(selectors.bot()))
 
     def post(self, request: Request) -> Response:
         assert isinstance(request.user, User)
@@ -35,9 +35,9 @@ class TradingState(ApiView):
             )
         except switch.Refused as refusal:
             return problem(422, "Nothing was changed", detail=str(refusal), field=refusal.field)
-        return Response(_told(bot))
+        return Response(told_state(bot))
 
 
-def _told(bot: Bot | None) -> dict[str, str | None]:
+def told_state(bot: Bot | None) -> dict[str, str | None]:
     """Return the state as JSON; it is null before there is an account."""
     return {"state": bot.trading_state if bot else None, "reason": bot.state_reason if bot else ""}

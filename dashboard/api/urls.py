@@ -1,14 +1,37 @@
-"""Addresses of the API, version 1; everything here is read but the trading state, which POST changes."""
+"""Addresses of the API, version 1; reads by GET, changes by POST, PATCH and DELETE."""
 
 from django.urls import path
 
 from dashboard import listings, logs_views
-from dashboard.api import account, alerts, backtests, chart, chat, learning, lists, notes, pairs, proposals, state
+from dashboard.api import (
+    account,
+    acts,
+    alerts,
+    aliases,
+    backtests,
+    chart,
+    chat,
+    learning,
+    lists,
+    notes,
+    pairs,
+    parameters,
+    proposals,
+    state,
+)
 from dashboard.listings import pairs as pair_listings
 from dashboard.listings.alerts import ALERTS
+from trading.models import TradingState
+
+RUN, PAUSE, HALT = TradingState.ACTIVE, TradingState.CLOSE_ONLY, TradingState.HALTED
 
 urlpatterns = [
     path("trading-state", state.TradingState.as_view(), name="api-trading-state"),
+    path("state", state.TradingState.as_view(), name="api-state"),
+    path("state/resume", acts.StateAct.as_view(state=RUN), name="api-resume"),
+    path("state/pause", acts.StateAct.as_view(state=PAUSE), name="api-pause"),
+    path("state/close-only", acts.StateAct.as_view(state=PAUSE), name="api-close-only"),
+    path("state/halt", acts.StateAct.as_view(state=HALT), name="api-halt"),
     path("status", account.Status.as_view(), name="api-status"),
     path("balance", account.Balance.as_view(), name="api-balance"),
     path("positions", account.Positions.as_view(), name="api-positions"),
@@ -22,14 +45,25 @@ urlpatterns = [
     path("version", account.Version.as_view(), name="api-version"),
     path("parameters", account.Parameters.as_view(), name="api-parameters"),
     path("parameters/revisions", lists.list_of(listings.REVISIONS), name="api-revisions"),
+    path("parameters/changes", lists.list_of(listings.REVISIONS), name="api-parameter-changes"),
+    path("parameters/validate", parameters.Validate.as_view(), name="api-validate-parameters"),
+    path("parameters/roll-back", parameters.RollBack.as_view(), name="api-roll-back-parameters"),
+    path("parameters/drafts", parameters.Drafts.as_view(), name="api-drafts"),
+    path("parameters/drafts/<int:pk>", parameters.Draft.as_view(), name="api-draft"),
+    path("parameters/drafts/<int:pk>/activate", parameters.Activate.as_view(), name="api-activate-draft"),
+    path("parameters/drafts/<int:pk>/discard", parameters.Discard.as_view(), name="api-discard-draft"),
     path("trades", lists.list_of(listings.TRADES), name="api-trades"),
     path("trades/<int:pk>", lists.TradeView.as_view(), name="api-trade"),
+    path("trades/<int:pk>/close", acts.CloseTrade.as_view(), name="api-close-trade"),
     path("trades/<int:pk>/notes", notes.Notes.as_view(), name="api-trade-notes"),
     path("trades/<int:pk>/tags", notes.Tags.as_view(), name="api-trade-tags"),
     path("trades/<int:pk>/tags/<slug:name>", notes.Tag.as_view(), name="api-trade-tag"),
     path("orders", lists.list_of(listings.ORDERS), name="api-orders"),
     path("signals", lists.list_of(listings.SIGNALS), name="api-signals"),
     path("signals/<int:pk>", lists.SignalView.as_view(), name="api-signal"),
+    path("decisions", lists.list_of(listings.SIGNALS), name="api-decisions"),
+    path("decisions/<int:pk>", lists.SignalView.as_view(), name="api-decision"),
+    path("decisions/<int:pk>/replay", acts.Replay.as_view(), name="api-replay"),
     path("proposals", lists.list_of(listings.PROPOSALS), name="api-proposals"),
     path("proposals/<int:pk>/confirm", proposals.Decide.as_view(act="confirm"), name="api-confirm-proposal"),
     path("proposals/<int:pk>/reject", proposals.Decide.as_view(act="reject"), name="api-reject-proposal"),
@@ -72,4 +106,20 @@ urlpatterns = [
     path("models/<int:pk>/retire", learning.ModelAct.as_view(act="retire"), name="api-retire-model"),
     path("trainings", learning.Trainings.as_view(), name="api-trainings"),
     path("regime", learning.RegimeNow.as_view(), name="api-regime"),
+    # As freqtrade's clients call them.
+    path("ping", aliases.Ping.as_view(), name="api-ping"),
+    path("count", aliases.Count.as_view(), name="api-count"),
+    path("profit", aliases.Profit.as_view(), name="api-profit"),
+    path("stats", aliases.Stats.as_view(), name="api-stats"),
+    path("whitelist", aliases.Whitelist.as_view(), name="api-whitelist"),
+    path("show_config", aliases.ShowConfig.as_view(), name="api-show-config"),
+    path("pair_candles", aliases.PairCandles.as_view(), name="api-pair-candles"),
+    path("sessions", aliases.Sessions.as_view(), name="api-sessions"),
+    path("start", acts.StateAct.as_view(state=RUN), name="api-start"),
+    path("stop", acts.StateAct.as_view(state=HALT), name="api-stop"),
+    path("pause", acts.StateAct.as_view(state=PAUSE), name="api-pause-alias"),
+    path("stopentry", acts.StateAct.as_view(state=PAUSE), name="api-stopentry"),
+    path("reload_config", acts.ReloadConfig.as_view(), name="api-reload-config"),
+    path("forceexit", acts.ForceExit.as_view(), name="api-forceexit"),
+    path("forceenter", acts.ForceEnter.as_view(), name="api-forceenter"),
 ]

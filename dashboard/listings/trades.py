@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dashboard import told
 from dashboard.listings import query
@@ -146,9 +146,14 @@ def _rounded(price: Decimal | None) -> Decimal | None:
     return round(price, 12) if price is not None else None
 
 
+def _rows() -> QuerySet[Trade]:
+    """Return every trade without what no list tells of its decision."""
+    return selectors.trades().defer("signal__indicators", "signal__reason", "risk_factors")
+
+
 TRADES = Listing(
     name="trades",
-    rows=selectors.trades,
+    rows=_rows,
     filters=(
         SYMBOL,
         SIDE,

@@ -1,0 +1,162 @@
+"""What freqtrade's clients ask for, under the names they know; money stays text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from statistics import fmean
+from typing import Any
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboard import chart_sheet, figures, presenters, told
+from dashboard.api.account import API_VERSION
+from dashboard.api.base import ApiView
+from dashboard.api.chart import span_of
+from trading import selectors
+from trading.selectors import Result
+
+
+class Ping(ApiView):
+    """Says pong to everybody: the web process answers, which says nothing of trading. For that ask /api/v1/health."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request) -> Response:
+        return Response({"status": "pong"})
+
+
+class Count(ApiView):
+    """How many trades are open, and how many may be at once."""
+
+    def get(self, request: Request) -> Response:
+        params, trades = selectors.params(), selectors.open_trades()
+        worth = sum(each.trade.entry_price * each.trade.remaining for each in trades)
+        return Response(told.fields(current=len(trades), max=params.max_open_trades, total_stake=worth))
+
+
+class Profit(ApiView):
+    """What all closed trades amount to."""
+
+    def get(self, request: Request) -> Response:
+        bot, record = selectors.bot(), selectors.record()
+        found = selectors.summary(selectors.results(since=None))
+        best = max(found.groups["symbol"], key=lambda group: group.pnl) if found else None
+        return Response(
+            told.fields(
+                profit_all_coin=bot.equity - bot.initial_balance if bot else None,
+                profit_all_ratio=float(bot.equity / bot.initial_balance - 1) if bot and bot.initial_balance else None,
+                profit_closed_coin=found.total.pnl if found else None,
+                trade_count=record.closed + len(selectors.open_trades()),
+                closed_trade_count=record.closed,
+                winning_trades=record.won,
+                losing_trades=record.closed - record.won,
+                winrate=record.won / record.closed if record.closed else None,
+                profit_factor=found.total.profit_factor if found else None,
+                expectancy=round(found.expectancy, 8) if found else None,
+                best_pair=best.name if best else None,
+                best_pair_profit=best.pnl if best else None,
+                avg_duration_s=found.held if found else None,
+            )
+        )
+
+
+class Stats(ApiView):
+    """Wins and losses by way out, and how long trades were held; of the newest 10,000 that closed."""
+
+    def get(self, request: Request) -> Response:
+        results = selectors.results(since=None)
+        reasons = Counter((result.exit_reason, _kind(result)) for result in results)
+        return Response(
+            {
+                "exit_reasons": {
+                    name: {kind: reasons[name, kind] for kind in ("wins", "draws", "losses")}
+                    for name in sorted({name for name, _ in reasons})
+                },
+                "durations": {
+                    kind: _mean_s([each.closed_at - each.opened_at for each in results if _kind(each) == kind])
+                    for kind in ("wins", "draws", "losses")
+                },
+            }
+        )
+
+
+class Whitelist(ApiView):
+    """The pairs that are watched now."""
+
+    def get(self, request: Request) -> Response:
+        params = selectors.params()
+        pairs = [each.symbol for each in selectors.watch_list(params)]
+        return Response({"whitelist": pairs, "length": len(pairs), "method": [params.watch]})
+
+
+class ShowConfig(ApiView):
+    """What the account runs with, without anything secret."""
+
+    def get(self, request: Request) -> Response:
+        bot, params, revision = selectors.bot(), selectors.params(), selectors.revision()
+        mode = presenters.mode_of(settings.BROKER)
+        return Response(
+            {
+                "version": settings.CODE_VERSION,
+                "api_version": API_VERSION,
+                "dry_run": mode != "live",
+                "runmode": mode,
+                "state": bot.trading_state if bot else None,
+                "exchange": bot.venue if bot else None,
+                "stake_currency": figures.quote_of(params),
+                "max_open_trades": params.max_open_trades,
+                "timeframe": params.timeframe,
+                "revision": revision.number if revision else None,
+            }
+        )
+
+
+class PairCandles(ApiView):
+    """Closed bars with the names of their columns: ?pair=, ?timeframe=, ?limit=."""
+
+    queries = ("pair", "timeframe", "limit", "until")
+
+    def get(self, request: Request) -> Response:
+        span = span_of(
+            {**request.query_params.dict(), "symbol": request.query_params.get("pair", "")}, without=("pair",)
+        )
+        rows = chart_sheet.bars(span)
+        return Response(
+            {
+                "pair": span.symbol,
+                "timeframe": span.timeframe,
+                "columns": ["date", "open", "high", "low", "close", "volume"],
+                "data": rows,
+                "length": len(rows),
+            }
+        )
+
+
+class Sessions(ApiView):
+    """What the trades closed in each hour of the day, UTC, amount to; of the newest 10,000."""
+
+    def get(self, request: Request) -> Response:
+        found = selectors.summary(selectors.results(since=None))
+        hours: list[Any] = found.groups["hour"] if found else []
+        return Response(
+            {
+                "results": [
+                    told.fields(
+                        hour=int(group.name), trades=group.trades, won=group.won, pnl=group.pnl, mean_r=group.mean_r
+                    )
+                    for group in hours
+                ]
+            }
+        )
+
+
+def _kind(result: Result) -> str:
+    return "wins" if result.pnl > 0 else "losses" if result.pnl < 0 else "draws"
+
+
+def _mean_s(held: list[timedelta]) -> float | None:
+    return fmean(each.total_seconds() for each in held) if held else None
