@@ -17,7 +17,7 @@ from notifications.models import Delivery, Update
 from notifications.ports import Buttons, File, Refused, Unavailable
 from notifications.services import alerts, answers, confirmations, contacts, following, outbox
 from notifications.services.contacts import Caller
-from notifications.services.registry import COMMANDS, BadRequest, Command, Proposal, Reply, Request
+from notifications.services.registry import ALIASES, COMMANDS, BadRequest, Command, Proposal, Reply, Request
 from trading.adapters import meters
 from trading.models import AuditOutcome
 from trading.services import audit
@@ -63,7 +63,8 @@ def _parsed(text: str) -> tuple[str | None, tuple[str, ...], bool]:
     found = _COMMAND.fullmatch(text.strip())
     if found is None:
         return None, (), False
-    return found[1].lower(), tuple((found[3] or "").split()), bool(found[2])
+    name = found[1].lower()
+    return ALIASES.get(name, name), tuple((found[3] or "").split()), bool(found[2])
 
 
 def _refusal(chosen: Command, update: Update, caller: Caller, now: datetime) -> str:

@@ -94,6 +94,17 @@ class Action:
     deed: Deed
 
 
+ALIASES = {
+    "stop": "pause",
+    "stopentry": "pause",
+    "stopbuy": "pause",
+    "forceexit": "close",
+    "fx": "close",
+    "count": "positions",
+    "whitelist": "watchlist",
+    "show_config": "params",
+}
+"""Words of other bots for what there is here; each is as safe as what it stands for."""
 COMMANDS: dict[str, Command] = {}
 ACTIONS: dict[str, Action] = {}
 

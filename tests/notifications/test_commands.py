@@ -17,7 +17,7 @@ from notifications.drawing.spec import Picture
 from notifications.models import Confirmation, Contact, Role, Update
 from notifications.ports import File
 from notifications.services import contacts, inbox
-from notifications.services.registry import ACTIONS, COMMANDS
+from notifications.services.registry import ACTIONS, ALIASES, COMMANDS
 from tests import factories
 from tests.notifications.conftest import ROLES, STRANGER, Chat, buttons, person
 from tests.telegram.launch import BotApi
@@ -181,6 +181,21 @@ def test_an_unknown_command_is_told_so_and_a_word_that_is_one_is_not_taken_for_i
         "PAPER · <b>There is no such command</b>\n/buy is not known: /help lists what is.",
         "PAPER · <b>Did you mean /halt?</b>\nWords change nothing: send /halt.",
     ]
+    assert StateChange.objects.count() == 0
+
+
+@pytest.mark.usefixtures("account")
+def test_words_of_other_bots_are_understood_and_no_way_around_the_second_step(chat: Chat, api: BotApi) -> None:
+    assert set(ALIASES.values()) <= set(COMMANDS)
+    assert not set(ALIASES) & set(COMMANDS)
+
+    for text in ("/stop", "/forceexit all", "/show_config risk"):
+        chat.message(text, TRADER)
+    chat.message("/stop", VIEWER)
+
+    stop, exits, config, refused = api.texts()
+    assert ("Pause?" in stop, "Close " in exits, "risk_fraction" in config) == (True, True, True)
+    assert "it needs the role trader" in refused
     assert StateChange.objects.count() == 0
 
 

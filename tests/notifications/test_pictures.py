@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from PIL import Image
 
@@ -175,6 +177,17 @@ def test_a_page_needs_nothing_besides_itself_and_runs_nothing(account: None) -> 
     assert "http" not in page.replace("http-equiv", "")
     assert "data:image/png;base64," in page
     assert "Closed trades" in page
+
+
+@pytest.mark.usefixtures("account", "drawn")
+def test_a_report_is_written_to_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "week.html"
+
+    call_command("report", days=3, format="html", out=target)
+
+    assert target.read_text().startswith("<!doctype html>")
+    with pytest.raises(CommandError, match="--days 0 is not from 1 to 366"):
+        call_command("report", days=0)
 
 
 def test_figures_of_a_report_are_those_of_the_rows(account: None) -> None:
