@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tests.engine import (
     series,
     set_params,
 )
-from trading.core.ports import Capabilities, NotSent, OrderReport, OutcomeUnknown, StopSupport
+from trading.core.ports import Capabilities, FillReport, NotSent, OrderReport, OrderSide, OutcomeUnknown, StopSupport
 from trading.models import Bot, Order, OrderRole, OrderStatus, PaperOrder, Signal, Trade, TradeStatus
 from trading.services.context import Ports
 
@@ -41,6 +42,7 @@ class Venue:
     knows: Callable[[str], bool] = lambda client_id: True
     hides_lists: bool = False
     asked: list[datetime] = field(default_factory=list)
+    by_hand: list[FillReport] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -55,8 +57,11 @@ class Venue:
         found: OrderReport | None = self.inner.find(client_id, symbol=symbol, now=now)
         return found
 
+    def open_orders(self, symbols: Sequence[str], *, now: datetime) -> Sequence[OrderReport]:
+        return [] if self.hides_lists else self.inner.open_orders(symbols, now=now)
+
     def fills(self, symbols: Sequence[str], *, since: datetime, now: datetime) -> Sequence[Any]:
-        return [] if self.hides_lists else self.inner.fills(symbols, since=since, now=now)
+        return [] if self.hides_lists else [*self.inner.fills(symbols, since=since, now=now), *self.by_hand]
 
 
 def entered(when: str, **venue: Any) -> tuple[Ports, Venue]:
@@ -117,6 +122,47 @@ def test_an_order_that_only_the_lists_show_is_not_given_up() -> None:
 
     assert Order.objects.get().status == OrderStatus.UNKNOWN
     assert Trade.objects.get().status == TradeStatus.OPENING
+
+
+def test_what_somebody_trades_by_hand_keeps_an_order_in_doubt_for_a_minute_and_no_longer() -> None:
+    ports, venue = entered("before")
+    theirs = FillReport(
+        venue_fill_id="by-hand",
+        client_id="",
+        venue_order_id="77",
+        symbol="BTC/USDT",
+        side=OrderSide.BUY,
+        quantity=Decimal("0.001"),
+        price=Decimal(100),
+        fee=Decimal(0),
+        base_fee=Decimal(0),
+        at=close_of(-1),
+    )
+    venue.by_hand = [theirs]
+
+    tick_at(ports, 8, 12, 30, 62)
+    within_a_minute = Order.objects.get().status
+    tick_at(ports, 70)
+
+    assert within_a_minute == OrderStatus.UNKNOWN
+    assert Order.objects.get().status == OrderStatus.ABSENT
+
+
+def test_a_denial_that_was_taken_back_counts_no_more() -> None:
+    set_params()
+    venue = Venue(ports_over(series([QUIET, QUIET]), enter_at(-1)).broker)
+    ports = replace(ports_over(series([QUIET, QUIET]), enter_at(-1)), broker=venue)
+    run_rows(ports, -1)
+    stop = Order.objects.get(role=OrderRole.STOP)
+    seen = []
+    for second, is_known in ((8, False), (12, True), (60, False), (62, True)):
+        venue.knows = lambda client_id, is_known=is_known: is_known  # type: ignore[misc]
+        venue.hides_lists = not is_known
+        tick_at(ports, second)
+        stop.refresh_from_db()
+        seen.append((stop.status, stop.missing_at is not None))
+
+    assert seen == [("open", True), ("open", False), ("open", True), ("open", False)]
 
 
 def test_a_question_that_failed_is_no_denial() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,8 +21,28 @@ from tests.engine import (
     series,
     set_params,
 )
-from trading.core.ports import Capabilities, OrderReport, OrderRequest, OutcomeUnknown, ReportStatus, StopSupport
-from trading.models import Bot, Event, Lease, Order, OrderRole, OrderStatus, Trade, TradeStatus, TradingState
+from trading.core.ports import (
+    Capabilities,
+    OrderRejected,
+    OrderReport,
+    OrderRequest,
+    OutcomeUnknown,
+    ReportStatus,
+    StopSupport,
+)
+from trading.core.types import Ticker
+from trading.models import (
+    Bot,
+    Event,
+    Lease,
+    Order,
+    OrderRole,
+    OrderStatus,
+    PaperOrder,
+    Trade,
+    TradeStatus,
+    TradingState,
+)
 from trading.services import crash_points, execution, lease, reconcile, urgent
 from trading.services.context import Context, Ports
 
@@ -136,6 +157,57 @@ def test_between_two_slow_answers_the_lease_is_renewed() -> None:
     pressing.look()
 
     assert lease.acquire(owner="rival") is None
+
+
+def test_a_stop_that_vanishes_while_a_tick_is_slow_is_replaced_before_the_tick_ends() -> None:
+    set_params(pairs=list(SYMBOLS[:2]), max_open_risk=0.5)
+    candles = {symbol: series([QUIET], symbol=symbol) for symbol in SYMBOLS[:2]}
+    ports, venue = watched(ports_over(candles, enter_at(-1)))
+    run_tick(ports, close_of(-1))
+    seconds = [0]
+    ports = replace(ports, clock=lambda: close_of(-1) + timedelta(seconds=seconds[0]))
+    pressing = urgent.Urgent(context_at(ports, close_of(-1)))
+    PaperOrder.objects.filter(symbol=SYMBOLS[1], status=ReportStatus.OPEN).update(status=ReportStatus.CANCELED)
+    venue.calls.clear()
+
+    seconds[0] = 1
+    pressing.look()
+    asked_after_a_second = list(venue.calls)
+    seconds[0] = 2
+    pressing.look()
+
+    assert asked_after_a_second == []
+    assert venue.calls == [f"find {SYMBOLS[1]}", f"stop {SYMBOLS[1]}"]
+    assert not Trade.objects.filter(unprotected_at__isnull=False).exists()
+
+
+@dataclass
+class Falling:
+    """A source of prices in which they fall between two looks."""
+
+    inner: Any
+    prices: list[float]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def tickers(self, symbols: Sequence[str], *, now: datetime) -> dict[str, Ticker]:
+        price = self.prices.pop(0) if len(self.prices) > 1 else self.prices[0]
+        return {symbol: Ticker(symbol=symbol, price=price, at=now) for symbol in symbols}
+
+
+@pytest.mark.parametrize(("price_then", "left"), [(90.0, "closed"), (100.0, "open")])
+def test_a_stop_refused_because_the_price_has_passed_it_is_sold_at_once(price_then: float, left: str) -> None:
+    set_params()
+    refused = OrderRejected("the stop would trigger at once")
+    ports, _ = flaky(ports_over(series([QUIET]), enter_at(-1)), ("ok", refused), *[("before", refused)] * 2)
+    ports = replace(ports, market_data=Falling(ports.market_data, [100.0, price_then]), clock=lambda: close_of(-1))
+
+    run_tick(ports, close_of(-1))
+
+    assert Trade.objects.get().status == left
+    assert [order.reason for order in Order.objects.filter(role=OrderRole.EXIT)] == ["stop"] * (left == "closed")
+    assert_books_balance()
 
 
 class Died(BaseException):

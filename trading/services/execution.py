@@ -252,8 +252,10 @@ def _report_late(order: Order, context: Context) -> None:
 
 
 def _report_canceled(order: Order, context: Context) -> None:
-    """Tell that a stop is gone which we did not cancel, while there is something left for it to sell."""
-    if Trade.objects.filter(pk=order.trade_id, status=TradeStatus.OPEN, remaining_fraction__gt=0).exists():
+    """Tell that a stop is gone which we did not cancel, while there is something left for it to sell: that is bare now."""
+    left = Trade.objects.filter(pk=order.trade_id, status=TradeStatus.OPEN, remaining_fraction__gt=0)
+    if left.exists():
+        left.filter(unprotected_at=None).update(unprotected_at=context.moment())
         text = f"the stop of {order.trade.symbol} was canceled at the venue by somebody else; another one is placed"
         events.emit(
             "stop_canceled",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -39,6 +40,8 @@ def follow_price(trade: Trade, context: Context) -> None:
     finish(trade, context)
     if protection.ensure(trade, context):
         finish(trade, context)
+    elif trade.unprotected_at is not None and protection.is_refused(trade):
+        _follow_price_now(trade, context)
 
 
 def rules_as_json(rules: ExitRules) -> dict[str, float | None]:
@@ -103,6 +106,18 @@ def _follow_price(trade: Trade, context: Context) -> None:
     position, exits = on_price(position_of(trade), rules_of(trade), ticker.price)
     if exits:
         _apply(trade, position, exits, trade.last_bar_at, context)
+
+
+def _follow_price_now(trade: Trade, context: Context) -> None:
+    """Sell at once where the stop was refused because the price has passed it since this tick read the prices."""
+    try:
+        tickers = context.ports.market_data.tickers([trade.symbol], now=context.moment())
+    except (MarketDataUnavailable, UnknownSymbol) as error:
+        logger.warning("the price of %s is not known now: %s", trade.symbol, error)
+        return
+    fresh = replace(context, tickers=tickers)
+    _follow_price(trade, fresh)
+    finish(trade, fresh)
 
 
 def finish(trade: Trade, context: Context) -> None:

@@ -132,6 +132,12 @@ def _held(trade: Trade, context: Context) -> Decimal:
     return min(trade.remaining, max(Decimal(0), ours))
 
 
+def is_refused(trade: Trade) -> bool:
+    """Return whether the venue has refused the newest stop: the price may have passed its trigger."""
+    newest = trade.orders.filter(role=OrderRole.STOP).order_by("-number").first()
+    return newest is not None and newest.status == OrderStatus.REJECTED
+
+
 def adopt_earlier(trade: Trade, context: Context) -> None:
     """Look whether a stop that was given up is there after all: what it locks or sold may be why an order was refused."""
     for order in trade.orders.filter(role=OrderRole.STOP, status__in=WATCHED):

@@ -34,6 +34,8 @@ CLOCK_MARGIN = timedelta(seconds=1)
 IN_FLIGHT = timedelta(seconds=4)
 """How long a permit of the same lease may still be with whoever sends it."""
 BETWEEN_DENIALS = timedelta(seconds=3)
+NAMELESS = timedelta(minutes=1)
+"""So long an execution that names nobody may be of an order that the venue denies; later it is somebody else's."""
 TOGETHER = 20
 """Symbols whose open orders are asked for in one question."""
 
@@ -54,6 +56,12 @@ def settle_all(context: Context, *, meanwhile: Callable[[], None] = lambda: None
             meanwhile()
     _settle_resting([order for order in orders if order.status in RESTING], context, meanwhile)
     return bool(orders)
+
+
+def settle_stops(context: Context) -> None:
+    """Ask the venue which stops still rest there; the trade of one that does not is without a stop from then on."""
+    stops = Order.objects.filter(role=OrderRole.STOP, status__in=RESTING).select_related("trade").order_by("pk")
+    _settle_resting(list(stops), context, lambda: None)
 
 
 def settle_trade(trade: Trade, context: Context) -> None:
@@ -149,9 +157,10 @@ def _absence(order: Order, context: Context) -> OrderStatus | None:
         return OrderStatus.ABSENT
     if now <= _last_arrival(order, able, context):
         return None
-    if order.role == OrderRole.EXIT and able.receive_window is not None and _is_all_there(order, context):
+    is_timed_exit = order.role == OrderRole.EXIT and able.receive_window is not None
+    if is_timed_exit and _is_all_there(order, context) and not _is_listed(order, context):
         # A position waits for it: that nothing of it has left says more than a second denial would.
-        return None if _is_listed(order, context) else OrderStatus.ABSENT
+        return OrderStatus.ABSENT
     if order.missing_at is None:
         order.missing_at = now
         Order.objects.filter(pk=order.pk, missing_at=None).update(missing_at=now)
@@ -185,7 +194,8 @@ def _is_listed(order: Order, context: Context) -> bool:
     # Some venues name no client id in their executions; one that nobody else claims might be this order's.
     named = {report.client_id for report in reports} | {fill.client_id for fill in fills}
     known = set(Order.objects.filter(trade__symbol=symbol).exclude(venue_order_id="").values_list("venue_order_id"))
-    strangers = [fill for fill in fills if not fill.client_id and (fill.venue_order_id,) not in known]
+    is_early = order.missing_at is None or now - order.missing_at < NAMELESS
+    strangers = [fill for fill in fills if is_early and not fill.client_id and (fill.venue_order_id,) not in known]
     return order.client_id in named or any(_could_be(order, fill.side, fill.quantity) for fill in strangers)
 
 
@@ -228,6 +238,8 @@ def _settle_resting(ours: list[Order], context: Context, meanwhile: Callable[[],
             continue
         for order in (order for symbol in symbols for order in by_symbol[symbol]):
             report = listed.get(order.client_id)
+            if report is not None:
+                _forget_denial(order)
             if report is None or report.fills or report.status != order.status:
                 _ask_resting(order, context)
         meanwhile()
@@ -241,10 +253,18 @@ def _ask_resting(order: Order, context: Context) -> None:
         logger.warning("order %s is in doubt: %s", order.client_id, doubt)
         return
     if report is not None:
+        _forget_denial(order)
         take_up(order, report, context)
     elif gone:
         with transaction.atomic():
             execution.transition(order, OrderStatus.CANCELED, context, note="the venue knows it no more")
+
+
+def _forget_denial(order: Order) -> None:
+    """Let a later denial be the first one again: the venue knows the order."""
+    if order.missing_at is not None:
+        order.missing_at = None
+        Order.objects.filter(pk=order.pk).update(missing_at=None)
 
 
 def _is_gone(order: Order, context: Context) -> bool:

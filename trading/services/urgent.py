@@ -17,6 +17,8 @@ from trading.services.context import Context
 DELISTED = "delisted"
 AGAIN = timedelta(seconds=1)
 """Pause between two tries at the same trade within one tick."""
+COUNT = timedelta(seconds=2)
+"""So often a tick that takes long asks the venue again which stops rest there."""
 GLANCE = timedelta(milliseconds=100)
 """So often a tick that takes long looks at what the stream has told meanwhile."""
 
@@ -38,7 +40,7 @@ class Urgent:
 
     def __init__(self, context: Context, *, moved: Callable[[], None] = lambda: None) -> None:
         self._context, self._moved = context, moved
-        self._renewed_at = self._glanced_at = context.now
+        self._renewed_at = self._counted_at = self._glanced_at = context.now
         self._tried_at: dict[int, datetime] = {}
         self._reached_at: dict[int, datetime] = {}
 
@@ -47,6 +49,9 @@ class Urgent:
         if self._context.ports.clock is None:
             return  # in a replay nothing takes time
         self._renew()
+        if self._context.moment() - self._counted_at >= COUNT:
+            settling.settle_stops(self._context)
+            self._counted_at = self._context.moment()
         for trade in settling.bare_trades():
             if self._is_due(trade.pk, self._tried_at):
                 settling.settle_trade(trade, self._context)
