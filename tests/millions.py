@@ -28,6 +28,9 @@ def fill(*, trades: int, now: datetime) -> None:
     """Make so many closed trades, one a minute up to `now`, in an empty database that has its tables."""
     begin = now.replace(second=0, microsecond=0) - trades * MINUTE
     with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 0")
         _first(begin)
         for model, columns in _plan(begin).items():
             _copy(model, columns, trades)
