@@ -166,6 +166,11 @@ def p95(spent: Sequence[float]) -> float:
     return statistics.quantiles(spent, n=20, method="inclusive")[18]
 
 
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(tokens: Sequence[str], seconds: float) -> None:
     from tests import ports
 
@@ -178,13 +183,14 @@ def measure(tokens: Sequence[str], seconds: float) -> None:
             bare = 0.0
             for path in PATHS:
                 late.clear()
+                used = cpu_s(process.pid)
                 spent = load(port, path, tokens, seconds)
-                rate = len(spent) / seconds
+                rate, used = len(spent) / seconds, (cpu_s(process.pid) - used) / len(spent)
                 bare = bare or rate
                 jitter = max(late, default=0.0) - statistics.median(idle)
                 print(
                     f"{path}: {rate:.0f} requests/s ({rate / bare:.2f} of one without rows), p50 {statistics.median(spent):.0f} ms, "
-                    f"p95 {p95(spent):.0f} ms; worst tick {jitter:+.0f} ms against its median alone",
+                    f"p95 {p95(spent):.0f} ms, {used * 1000:.1f} ms of a core each; worst tick {jitter:+.0f} ms against its median alone",
                     flush=True,
                 )
         rss = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 1e6
