@@ -28,7 +28,7 @@ PASSWORD_RULES = {
 }
 OUTSIDE = ("dashboard.middleware.SecurityHeaders", "csp.middleware.CSPMiddleware")
 """Around whatever answers files, so that files carry the headers too."""
-DAY_S = 24 * 3600
+DAY_S, MEGABYTE = 24 * 3600, 1024 * 1024
 FILES = "whitenoise.middleware.WhiteNoiseMiddleware"
 
 
@@ -77,8 +77,11 @@ def check_log_in(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
 @register(Tags.security)
 def check_sizes(app_configs: Any, **kwargs: Any) -> Iterator[CheckMessage]:
     size, fields = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-    if not size or size > 1024 * 1024 or not fields or fields > 1000:
-        yield Error("Requests may be too large.", hint="Allow 256 KB and 400 fields.", id="julaba.E007")
+    is_bounded = size and size <= MEGABYTE and fields and fields <= 1000 and settings.MOST_BODY <= MEGABYTE
+    if not is_bounded:
+        yield Error(
+            "Requests may be too large.", hint="Allow 256 KB and 400 fields, bodies of 512 KB.", id="julaba.E007"
+        )
 
 
 @register(Tags.security)

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.django_db
 
 EVERYWHERE = {
     **HEADERS,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Permitted-Cross-Domain-Policies": "none",
+    "Permissions-Policy": HEADERS["Permissions-Policy"],
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,6 +115,21 @@ def test_every_secret_of_the_settings_is_known(settings: Settings) -> None:
     known = security.secrets_of(configured)
 
     assert {"canary-of-a-token", "ntfys://canary-of-an-address", "canary-of-a-key", settings.SECRET_KEY} <= known
+
+
+def test_they_are_hidden_from_the_start_on() -> None:
+    code = (
+        "import django; django.setup(); from trading.core import redaction; print(redaction.scrub('plain-canary-word'))"
+    )
+    environment = {
+        **os.environ,
+        "GEMINI_API_KEY": "plain-canary-word",
+        "DJANGO_SETTINGS_MODULE": "julaba_site.settings",
+    }
+
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == redaction.HIDDEN
 
 
 def test_every_setting_with_a_secret_is_listed() -> None:

@@ -142,6 +142,7 @@ def test_nothing_starts_with_a_dummy(name: str, value: Any, settings: Settings) 
         ),
         ("DATA_UPLOAD_MAX_MEMORY_SIZE", None, "julaba.E007"),
         ("DATA_UPLOAD_MAX_NUMBER_FIELDS", 100_000, "julaba.E007"),
+        ("MOST_BODY", 512 * 1024 * 1024, "julaba.E007"),
         ("USE_X_FORWARDED_HOST", True, "julaba.E008"),
         ("REST_FRAMEWORK", {**product.REST_FRAMEWORK, "DEFAULT_PERMISSION_CLASSES": []}, "julaba.E009"),
         (
