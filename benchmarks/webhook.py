@@ -63,9 +63,9 @@ def message(number: int) -> bytes:
     return json.dumps({"update_id": number, "message": body}).encode()
 
 
-def post(raw: bytes) -> float:
-    """Post as the web server does, and return how many milliseconds the answer took."""
-    begun = time.perf_counter()
+def post(raw: bytes) -> tuple[float, float]:
+    """Post as the web server does, and return how many milliseconds the answer took, and how many of them a core."""
+    begun, worked = time.perf_counter(), time.thread_time()
     request = RequestFactory().generic(
         "POST",
         f"/telegram/webhook/{settings.TELEGRAM_PATH}",
@@ -82,13 +82,14 @@ def post(raw: bytes) -> float:
     answer: Any = application(request.environ, begin)
     answer.close()
     assert statuses == ["200 OK"]
-    return (time.perf_counter() - begun) * 1000
+    return (time.perf_counter() - begun) * 1000, (time.thread_time() - worked) * 1000
 
 
-def told(name: str, spent: list[float]) -> None:
-    ordered = sorted(spent)
-    part = {name: ordered[int(len(ordered) * q) - 1] for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
-    print(f"{name}: " + ", ".join(f"{label} {value:.2f} ms" for label, value in part.items()))
+def told(name: str, spent: list[tuple[float, float]]) -> None:
+    """Print both: on a machine that does other things too, only the time of the core is the webhook's own."""
+    for kind, values in (("passed", sorted(wall for wall, _ in spent)), ("of a core", sorted(cpu for _, cpu in spent))):
+        part = {label: values[int(len(values) * q) - 1] for label, q in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
+        print(f"{name}, {kind}: " + ", ".join(f"{label} {value:.2f} ms" for label, value in part.items()))
 
 
 def main() -> None:
