@@ -26,7 +26,17 @@ from trading.models import DayOpening, EquityPoint, LastPrice, SideChoice, Signa
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-PUBLIC = {"login/", "favicon.ico", "admin/login/", "telegram/webhook/1", "livez", "readyz", "health", "metrics"}
+PUBLIC = {
+    "login/",
+    "favicon.ico",
+    "admin/login/",
+    "telegram/webhook/1",
+    "livez",
+    "readyz",
+    "health",
+    "metrics",
+    "api/v1/ping",
+}
 OVERVIEW_QUERIES = 16
 """Bot, parameters, opening, record, trades, prices, stops, closed, signals, verdicts, refusals, events, 3 for the curve."""
 
