@@ -72,7 +72,8 @@ def parity(report: Mapping[str, Any]) -> Sheet:
                 hint="How much worse than planned entries were filled; a basis point is a hundredth of a percent.",
             ),
         ],
-        tables=[_differences(report["decisions"]), _fills(report["fills"])],
+        # Reports of before exits were compared have none.
+        tables=[_differences(report["decisions"]), _fills(report["fills"]), _exits(report.get("exits", []))],
     )
 
 
@@ -129,6 +130,38 @@ def _fills(rows: Sequence[Mapping[str, Any]]) -> PlainTable:
             for row in reversed(rows)
         ],
         empty="No entry was filled in this time.",
+    )
+
+
+def _exits(rows: Sequence[Mapping[str, Any]]) -> PlainTable:
+    return PlainTable(
+        title="Exits against their levels",
+        heads=(
+            Head(label="Trade", css="pair"),
+            Head(label="Left by"),
+            Head(label="When, UTC"),
+            Head(label="Level", css="num"),
+            Head(label="Filled", css="num"),
+            Head(label="Slip", css="num", hint="How much worse than its level, in hundredths of a percent"),
+            Head(label="Cause"),
+            Head(label="Against the stored bars", css="wide wrap"),
+        ),
+        rows=[
+            (
+                Cell(text=f"#{row['trade']}", href=reverse("trade", args=[row["trade"]]), tag=row["symbol"]),
+                Cell(text=formats.words(row["reason"])),
+                Cell(text=str(row["at"])[:16].replace("T", " ")),
+                Cell(text=row["level"] or NOTHING),
+                Cell(text=row["filled"]),
+                Cell(
+                    text=NOTHING if row["slippage_fraction"] is None else formats.basis_points(row["slippage_fraction"])
+                ),
+                Cell(text=row["cause"]),
+                Cell(text=row["text"]),
+            )
+            for row in reversed(rows)
+        ],
+        empty="Nothing was left in this time.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from trading import live_parity, past, sharing, validation
+from trading import exit_parity, live_parity, past, sharing, validation
 from trading.models import RunKind
 from trading.research import fingerprint
 from trading.research.audit import EXPECTED, Cause
@@ -47,7 +47,7 @@ def parity(held: Work) -> tuple[dict[str, Any], str]:
     held.step(10, "computing decisions again")
     rows = live_parity.decisions(since=since, now=now)
     held.step(80, f"{len(rows)} decisions")
-    fills = live_parity.fills(since=since)
+    fills, left = live_parity.fills(since=since), exit_parity.left(since=since, now=now)
     odd = [row for row in rows if row.cause not in EXPECTED]
     report = {
         "since": since.isoformat(),
@@ -60,6 +60,8 @@ def parity(held: Work) -> tuple[dict[str, Any], str]:
         ],
         "fills": [asdict(fill) for fill in fills][-MOST_ROWS:],
         "entries": len(fills),
+        "exits": [{**asdict(row), "cause": str(row.cause)} for row in left][-MOST_ROWS:],
+        "exit_causes": dict(Counter(str(row.cause) for row in left)),
     }
     return report, ""
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -17,10 +18,11 @@ from django.utils import timezone
 
 from dashboard import replays
 from tests import factories
-from trading import live_parity, runs, wiring
+from trading import exit_parity, live_parity, past, runs, wiring
 from trading.core import decision
 from trading.management.commands.demo import DEMO
-from trading.models import BacktestRun, EquityPoint, Signal, SignalStatus, Trade
+from trading.models import BacktestRun, EquityPoint, Order, Signal, SignalStatus, Trade
+from trading.research import exit_audit
 from trading.research.audit import EXPECTED, Cause, Row
 from trading.services import ledger, parameters, replaying
 
@@ -147,6 +149,69 @@ def test_each_entry_is_compared_with_its_plan(signals: Any) -> None:
     trade = Trade.objects.get(pk=found[0].trade)
     Trade.objects.filter(pk=trade.pk).update(entry_price=trade.planned_entry * (101 if trade.sign > 0 else 99) / 100)
     assert live_parity.fills(since=NOW - DAY)[0].slippage_fraction == pytest.approx(0.01)
+
+
+def exits_of(trade: Trade) -> list[exit_parity.ExitRow]:
+    return [row for row in exit_parity.left(since=NOW - DAY, now=NOW) if row.trade == trade.pk]
+
+
+def left_by(prefix: str) -> Order:
+    """Return a filled order that left by a level of this kind, the first of its trade."""
+    orders = Order.objects.exclude(role="entry").filter(filled__gt=0, reason__startswith=prefix)
+    return next(
+        o for o in orders.order_by("pk") if not o.trade.orders.exclude(role="entry").filter(filled__gt=0, pk__lt=o.pk)
+    )
+
+
+def test_every_exit_is_what_the_stored_bars_give_or_says_why_not(signals: Any) -> None:
+    found = exit_parity.left(since=NOW - DAY, now=NOW)
+
+    filled = Order.objects.exclude(role="entry").filter(filled__gt=0)
+    assert len([row for row in found if row.filled != "not filled"]) == filled.count() > 0
+    # One engine on one feed: levels are filled at their prices, and gaps at worse ones.
+    assert {row.cause for row in found} <= {Cause.SAME, Cause.SLIPPAGE, Cause.INSIDE_BAR}
+    assert sum(row.cause is Cause.SAME for row in found) > len(found) / 2
+    assert all(row.text for row in found)
+
+
+def test_an_exit_that_filled_beside_its_level_is_slippage(signals: Any) -> None:
+    order = left_by("")
+    worse = float(order.fills.get().price) * (1 + 0.001 * order.trade.sign)
+    Order.objects.filter(pk=order.pk).update(level=Decimal(str(worse)), trigger=Decimal(str(worse)))
+
+    row = exits_of(order.trade)[0]
+
+    assert row.cause is Cause.SLIPPAGE
+    assert row.slippage_fraction == pytest.approx(0.001, rel=0.01)
+    assert "+10.0 basis points worse than its level" in row.text
+
+
+def test_an_exit_by_hand_is_by_hand(signals: Any) -> None:
+    order = left_by("")
+    Order.objects.filter(pk=order.pk).update(reason="manual", role="exit")
+
+    assert exits_of(order.trade)[0].cause is Cause.BY_HAND
+
+
+def test_an_exit_that_came_late_says_whether_a_tick_ran(signals: Any) -> None:
+    order = left_by("")
+    fell_due = order.fills.get().at
+    late = fell_due + timedelta(minutes=30)
+    rows = exit_parity._done(order.trade)
+    candles = past.reader()(order.trade.symbol, "1m", fell_due - timedelta(minutes=5), NOW)
+    assert candles is not None
+    left = replace(rows[0], at=late, price=1.0, level=1.0)
+    due = exit_audit.Due(reason=left.reason, price=left.price, bar_at=fell_due)
+    for ticked, cause in ((True, Cause.LATE_DATA), (False, Cause.MISSED_BAR)):
+        found = exit_audit.explain(left, due, candles=candles, ticked=ticked, is_first=True)
+        assert found[0] is cause
+
+
+def test_exits_without_candles_say_so(signals: Any) -> None:
+    trade = left_by("").trade
+    Trade.objects.filter(pk=trade.pk).update(symbol="NOPE/USDT")
+
+    assert {row.cause for row in exits_of(trade)} == {Cause.NOT_STORED}
 
 
 def test_the_command_prints_differences_and_fails_where_one_has_no_reason(signals: Any) -> None:

@@ -23,6 +23,9 @@ class Cause(StrEnum):
     NOT_STORED = "candles missing"
     MISSED_BAR = "missed bar"
     OTHER_VERSION = "other version"
+    SLIPPAGE = "slippage"
+    INSIDE_BAR = "path inside the bar"
+    BY_HAND = "by hand"
     UNEXPLAINED = "unexplained"
 
 

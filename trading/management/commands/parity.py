@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from trading import live_parity, parity, replay
+from trading import exit_parity, live_parity, parity, replay
 from trading.adapters import meters
 from trading.core.params import Params
 from trading.core.ports import MarketDataUnavailable
@@ -83,6 +83,7 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             rows, fills = live_parity.decisions(since=now - since, now=now), live_parity.fills(since=now - since)
+            left = exit_parity.left(since=now - since, now=now)
         except (*MISTAKES, MarketDataUnavailable) as error:
             raise CommandError(str(error), returncode=2) from error
         odd = [row for row in rows if row.cause not in EXPECTED]
@@ -90,7 +91,8 @@ class Command(BaseCommand):
             f"compared={len(rows)} differences={len(odd)} unexplained={sum(r.cause is Cause.UNEXPLAINED for r in odd)}"
         )
         if as_json:
-            found = {"decisions": [asdict(row) for row in rows], "fills": [asdict(row) for row in fills]}
+            parts: dict[str, list[Any]] = {"decisions": rows, "fills": fills, "exits": left}
+            found = {name: [asdict(row) for row in each] for name, each in parts.items()}
             self.stdout.write(json.dumps(found, indent=1, default=str, allow_nan=False))
         else:
             for row in odd:
@@ -99,6 +101,10 @@ class Command(BaseCommand):
             for fill in fills:
                 worse = f"filled {fill.slippage_fraction:+.4%} from plan ({fill.planned} -> {fill.filled})"
                 self.stdout.write(f"trade {fill.trade} {fill.side} {fill.symbol}: {worse}, made {fill.pnl}")
+            for exit in left:
+                worse = "" if exit.slippage_fraction is None else f" ({exit.slippage_fraction:+.4%} from {exit.level})"
+                what = f"trade {exit.trade} left by {exit.reason}, {exit.filled}{worse}"
+                self.stdout.write(f"{what}: {exit.cause}: {exit.text}")
             self.stdout.write(line)
         if unexplained := sum(row.cause is Cause.UNEXPLAINED for row in odd):
             meters.count("julaba_parity_mismatches", by=unexplained)
