@@ -12,7 +12,7 @@ from notifications.models import Delivery, Severity
 from notifications.rendering import Line, table, text
 from notifications.services import documents, push, reporting
 from trading import selectors
-from trading.models import DayOpening, Signal, SignalStatus
+from trading.models import DayOpening, EquityPoint, Signal, SignalStatus
 
 AFTER = timedelta(minutes=5)
 """Fills of the last minute may be settled a little later."""
@@ -114,7 +114,8 @@ def _send_interval(now: datetime) -> None:
     span = timedelta(hours=hours)
     end = EPOCH + span * ((now - EPOCH) // span)
     key = f"interval:{end:%Y-%m-%dT%H:%M}"
-    if now - end > INTERVAL_LATEST or not _is_wanted("interval", key):
+    ran = EquityPoint.objects.filter(at__gte=end - span, at__lt=end)
+    if now - end > INTERVAL_LATEST or not ran.exists() or not _is_wanted("interval", key):
         return
     title = f"The last {formats.span(span)}"
     push.everywhere("interval", key=key, title=title, lines=_told(end - span, end), now=now, severity=Severity.INFO)

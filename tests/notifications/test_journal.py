@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from notifications import listener, rendering, tasks
+from notifications.adapters import painter
 from notifications.models import Alert, Contact, Delivery, JournalMark, Preference, Role, ToldStop, Voice
+from notifications.ports import File
 from notifications.services import journal, outbox, summaries
 from tests import factories
 from tests.engine import close_of, enter_at, ports_over, run_rows, series, set_params
@@ -134,7 +136,8 @@ def test_a_stop_is_told_when_it_moves_by_much_or_becomes_another(people: dict[Ro
     assert Delivery.objects.filter(is_silent=True).count() == 2
 
 
-def test_summaries_of_the_day_and_the_week_come_once() -> None:
+def test_summaries_of_the_day_and_the_week_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painter, "draw", lambda *_, **__: File(name="x.png", media="image/png", content=b"drawn"))
     factories.bot(NOW)
     monday = NOW.replace(hour=0, minute=6) + timedelta(days=5)
     for days in range(1, 8):

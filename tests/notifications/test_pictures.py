@@ -26,7 +26,7 @@ from tests import factories
 from tests.notifications.conftest import ROLES, Chat, buttons
 from tests.telegram.launch import BotApi
 from trading import selectors
-from trading.models import DayOpening
+from trading.models import DayOpening, EquityPoint
 
 pytestmark = pytest.mark.django_db
 VIEWER = ROLES[Role.VIEWER]
@@ -261,6 +261,8 @@ def test_the_summary_of_some_hours_comes_as_often_as_it_is_wanted(
     AlertRule.objects.create(kind="interval", threshold=2)
     Preference.objects.create(contact=people[Role.VIEWER], kind="interval", voice="off")
     noon = DAWN.replace(hour=12, minute=0)
+    for hours in (1, -1, -3):
+        EquityPoint.objects.create(at=noon - timedelta(hours=hours), equity=10_000, balance=10_000)
 
     for minutes in range(0, 300, 5):
         summaries.send_due(now=noon + timedelta(minutes=minutes))
