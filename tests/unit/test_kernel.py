@@ -204,6 +204,31 @@ def test_a_size_on_the_edge_of_a_lot_is_decided_by_decimal_and_the_run_repeated(
     assert corrected == 1
 
 
+def test_what_filters_refused_is_measured_for_clusters_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = {name: replace(walk(seed, 420), symbol=name) for seed, name in enumerate(("A/USDT", "B/USDT", "C/USDT"))}
+    markets = {name: replace(MARKET, symbol=name) for name in series}
+    values = {"timeframe": "15m", "pairs": list(series), "max_cluster_risk": 0.005, "cluster_correlation": 0.9}
+    params = Params.of({**OPEN, **values, "volume_min": 1.5})
+    first, last = walk(0, 420).closed_at(0), walk(0, 420).closed_at(419)
+
+    def refused() -> dict[str, int]:
+        made = backtest.run(
+            series, markets, params=params, strategies=(EveryBar(),), slippage=Slippage(fraction=0.0),
+            balance=Decimal(10_000), start=first, end=last,
+        )  # fmt: skip
+        return dict(made.failed_verdicts)
+
+    lazily, measure = refused(), backtest.allies_of
+    monkeypatch.setattr(
+        backtest, "allies_of", lambda listed, setups, *rest, **_: measure(listed, setups, *rest, also=setups.tick)
+    )
+    everything = refused()
+    monkeypatch.setattr(backtest, "allies_of", lambda *asked, **_: measure(*asked))
+
+    assert lazily == everything
+    assert refused()["cluster_risk"] > everything.get("cluster_risk", 0)
+
+
 def test_limit_entries_are_refused_in_one_sentence() -> None:
     bars = walk(1, 300)
     params = Params.of({"entry_order": "limit", "timeframe": "15m", "pairs": [bars.symbol]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -28,6 +28,7 @@ from trading.research.inputs import (
     setups_of,
     slips_of,
 )
+from trading.research.judging import BIT_CLUSTER_RISK
 from trading.research.money import LARGEST, UNIT
 from trading.research.results import RunResult
 from trading.research.universe import Universe
@@ -81,6 +82,13 @@ def run(
         universe=universe,
     )
     written, _ = trade(prepared, balance)
+    unsure = _unsure_of_clusters(written, prepared)
+    if len(unsure):
+        listed = [Series(candles=series[symbol], market=markets[symbol]) for symbol in series]
+        limits = prepared.limits
+        row, allies = allies_of(listed, prepared.setups, limits.start_ms, limits.ticks, params, also=unsure)
+        prepared = replace(prepared, limits=limits._replace(ally_row=row, allies=allies))
+        written, _ = trade(prepared, balance)
     return outcome.of(written, prepared.setups, prepared.limits, prepared.markets, strategies, balance)
 
 
@@ -144,6 +152,19 @@ def trade(prepared: Prepared, balance: Decimal) -> tuple[records.Records, int]:
         first = min(wrong)
         overrides[first] = wrong[first]
     raise TooCoarse(f"more than {MAX_CORRECTIONS} sizes lie on the edge of a lot: use a finer quantity step")
+
+
+def _unsure_of_clusters(written: records.Records, prepared: Prepared) -> Ints:
+    """Return the ticks of setups that filters refused and that the limit of clusters refused unmeasured.
+
+    Measuring every tick takes most of a backtest's time; these change no trade, only what is told of them.
+    """
+    if not len(prepared.limits.ally_row):
+        return np.empty(0, dtype=np.int64)
+    ticks = prepared.setups.tick
+    is_unsure = (written.mask >> BIT_CLUSTER_RISK & 1 == 1) & (prepared.limits.ally_row[ticks] < 0)
+    found: Ints = np.unique(ticks[is_unsure])
+    return found
 
 
 def limits_of(params: Params, *, start: datetime, end: datetime, fixed_notional: float = 0.0) -> records.Limits:

@@ -160,16 +160,17 @@ def grids_of(series: Sequence[Series], params: Params) -> Grids:
 
 
 def allies_of(
-    series: Sequence[Series], setups: Setups, start_ms: int, ticks: int, params: Params
+    series: Sequence[Series], setups: Setups, start_ms: int, ticks: int, params: Params, *, also: Ints | None = None
 ) -> tuple[Ints, NDArray[np.bool_]]:
     """Return (row by tick, which two symbols count as one risk by row); both are empty where nothing limits clusters.
 
-    A tick without an entry that filters let pass has the row -1.
+    A tick without an entry that filters let pass, and that is not one of `also`, has the row -1.
     """
     if params.max_cluster_risk >= 1.0:
         return np.empty(0, dtype=np.int64), np.empty((0, 0, 0), dtype=np.bool_)
     span = timeframes.milliseconds(params.timeframe)
-    needed = np.unique(setups.tick[setups.mask == 0])
+    passed = setups.tick[setups.mask == 0]
+    needed = np.unique(passed if also is None else np.concatenate([passed, also]))
     rows = np.full(ticks, -1, dtype=np.int64)
     rows[needed] = np.arange(len(needed))
     candles, window = [each.candles for each in series], params.correlation_bars
