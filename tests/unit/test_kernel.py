@@ -21,7 +21,7 @@ from trading.core.params import Params
 from trading.core.slippage import Slippage
 from trading.core.strategies import BandReversion, Strategy, TrendCross
 from trading.core.types import Market
-from trading.research import backtest, money, parity, sweep
+from trading.research import backtest, inputs, money, parity, sweep
 from trading.research.backtest import NotModelled
 from trading.research.inputs import FRESHNESS, VERDICTS, TooCoarse
 from trading.research.records import TRADES
@@ -218,7 +218,7 @@ def test_what_filters_refused_is_measured_for_clusters_too(monkeypatch: pytest.M
         )  # fmt: skip
         return dict(made.failed_verdicts)
 
-    lazily, measure = refused(), backtest.allies_of
+    lazily, measure = refused(), inputs.allies_of
     monkeypatch.setattr(
         backtest, "allies_of", lambda listed, setups, *rest, **_: measure(listed, setups, *rest, also=setups.tick)
     )
