@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 FOLDER = Path(tempfile.mkdtemp(prefix="julaba-bench-"))
 os.environ |= {
-    "DJANGO_SETTINGS_MODULE": "benchmarks.wide_settings",
+    "DJANGO_SETTINGS_MODULE": "tests.wide_settings",
     "JULABA_DATA_DIR": str(FOLDER),
     "LOG_LEVEL": "ERROR",
     "PYTHONPATH": str(ROOT),
@@ -35,9 +35,9 @@ django.setup()
 from django.core.management import call_command
 from django.utils import timezone
 
-from benchmarks.wide_market import PAIRS
 from julaba_site import stack, startup
 from julaba_site.celery import app
+from tests.wide_market import PAIRS
 from trading import scanner, tasks
 from trading.models import Scan
 from trading.services import parameters

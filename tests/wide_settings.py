@@ -2,4 +2,4 @@
 
 from julaba_site.settings import *  # noqa: F403
 
-MARKET_DATA = "benchmarks.wide_market.SimulatedMarket"
+MARKET_DATA = "tests.wide_market.SimulatedMarket"
