@@ -12,7 +12,7 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from julaba_site import compiled, credentials_key, embedded, env, logging_setup, security
+from julaba_site import compiled, credentials_key, embedded, env, logging_setup, schedule, security
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 JULABA_DATA_DIR = Path(env.text("JULABA_DATA_DIR", str(BASE_DIR / "var"))).resolve()
@@ -243,27 +243,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_QUEUES: dict[str, Any] = {"trading": {}, "work": {}, "notify": {}, "research": {}, "ml": {}}
-CELERY_TASK_ROUTES = {
-    "mlops.tasks.*": {"queue": "ml"},
-    "trading.tasks.tick": {"queue": "trading"},
-    "trading.tasks.supervise": {"queue": "trading"},
-    "trading.tasks.research": {"queue": "research"},
-    "trading.tasks.research_part": {"queue": "research"},
-    # Beside the others of its app it would keep an answer of the AI waiting.
-    "mlops.tasks.follow_refused": {"queue": "work"},
-    "notifications.tasks.*": {"queue": "notify"},
-}
-CELERY_TASK_ANNOTATIONS: dict[str, dict[str, Any]] = {
-    # A lost run is found by its row, so the message need not wait for its end.
-    "trading.tasks.research": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
-    "trading.tasks.research_part": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
-    # After days away it has much to catch up with.
-    "mlops.tasks.follow_refused": {"soft_time_limit": 240, "time_limit": 270, "acks_late": False},
-    "trading.tasks.backup": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
-    "trading.tasks.try_backup": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
-    "mlops.tasks.train": {"soft_time_limit": 1800, "time_limit": 1860, "acks_late": False},
-}
+CELERY_TASK_QUEUES = schedule.QUEUES
+CELERY_TASK_ROUTES = schedule.ROUTES
+CELERY_TASK_ANNOTATIONS = schedule.LIMITS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 5000
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
@@ -272,36 +254,11 @@ CELERY_TIMEZONE = "UTC"
 TICK_SECONDS = 2
 SCAN_SECONDS = env.whole("SCAN_SECONDS", 300, low=60, high=86_400)
 """So often the pairs are scanned."""
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    # A hint that came too late is worth nothing: each expires before its successor.
-    "tick": {"task": "trading.tasks.tick", "schedule": TICK_SECONDS, "options": {"expires": TICK_SECONDS * 0.9}},
-    "scan": {"task": "trading.tasks.scan", "schedule": SCAN_SECONDS, "options": {"expires": SCAN_SECONDS * 0.9}},
-    "watch": {"task": "trading.tasks.watch", "schedule": 60, "options": {"expires": 54}},
-    "self-test": {"task": "trading.tasks.self_test", "schedule": 3600, "options": {"expires": 3000}},
-    "research": {"task": "trading.tasks.research", "schedule": 5, "options": {"expires": 4.5}},
-    # Sent often, made when the rows say that one is due: what failed is tried again soon.
-    "backup": {"task": "trading.tasks.backup", "schedule": 900, "options": {"expires": 600}},
-    "try-backup": {"task": "trading.tasks.try_backup", "schedule": 3600, "options": {"expires": 3000}},
-    "prune": {"task": "trading.tasks.prune", "schedule": 3600, "options": {"expires": 3000}},
-    "follow-refused": {"task": "mlops.tasks.follow_refused", "schedule": 60, "options": {"expires": 54}},
-    "advise": {"task": "mlops.tasks.advise", "schedule": 5, "options": {"expires": 4.5}},
-    "propose": {
-        "task": "mlops.tasks.propose",
-        "schedule": env.whole("GEMINI_SCAN_SECONDS", 60, low=30, high=3600),
-        "options": {"expires": 25},
-    },
-    "train": {"task": "mlops.tasks.train", "schedule": 300, "options": {"expires": 240}},
-    "watch-models": {"task": "mlops.tasks.watch_models", "schedule": 900, "options": {"expires": 600}},
-    "prune-chat": {"task": "mlops.tasks.prune_chat", "schedule": 3600, "options": {"expires": 3000}},
-    "messages": {"task": "notifications.tasks.sweep", "schedule": 5, "options": {"expires": 4.5}},
-    "alerts": {"task": "notifications.tasks.watch", "schedule": 10, "options": {"expires": 9}},
-    "prune-messages": {"task": "notifications.tasks.prune", "schedule": 3600, "options": {"expires": 3000}},
-}
-CELERY_BEAT_SCHEDULE["prune-access"] = {
-    "task": "dashboard.tasks.prune",
-    "schedule": 3600,
-    "options": {"expires": 3000},
-}
+CELERY_BEAT_SCHEDULE = schedule.beat(
+    tick_s=TICK_SECONDS,
+    scan_s=SCAN_SECONDS,
+    propose_s=env.whole("GEMINI_SCAN_SECONDS", 60, low=30, high=3600),
+)
 CELERY_BEAT_SCHEDULE_FILENAME = str(JULABA_DATA_DIR / "run" / "beat-schedule")
 
 # --- Wiring: what trading asks for by dotted path -----------------------------------------------------
