@@ -41,7 +41,7 @@ def test_it_writes_the_bytes_that_replay_writes(tmp_path: Path) -> None:
 
 def test_it_prints_the_figures_and_writes_page_and_trades_on_request(tmp_path: Path) -> None:
     args = ["--symbols", "SOL/USDT", "--timeframe", "15m", "--json", str(tmp_path / "b.json")]
-    files = ["--html", str(tmp_path / "b.html"), "--csv", str(tmp_path / "b.csv")]
+    files = [word for kind in ("html", "png", "csv") for word in (f"--{kind}", str(tmp_path / f"b.{kind}"))]
     out = StringIO()
 
     call_command("backtest", *args, *files, stdout=out)
@@ -51,6 +51,7 @@ def test_it_prints_the_figures_and_writes_page_and_trades_on_request(tmp_path: P
     line = next(line for line in out.getvalue().splitlines() if line.startswith("Sharpe"))
     assert line.split()[1] == ("-" if sharpe is None else f"{sharpe:.2f}")
     assert (tmp_path / "b.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "b.csv").read_text().count("\n") == 1 + len(report["trades"])
 
 

@@ -81,6 +81,13 @@ def test_another_seed_draws_something_else(name: str, tmp_path: Path) -> None:
     assert study(name, tmp_path)[0] != study(name, tmp_path, seed="2")[0]
 
 
+@pytest.mark.parametrize("name", ["sweep", "walkforward", "montecarlo"])
+def test_a_picture_is_written_on_request(name: str, tmp_path: Path) -> None:
+    study(name, tmp_path, png=str(tmp_path / "out.png"))
+
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_sweep_ranks_its_points_and_says_how_much_is_luck(tmp_path: Path) -> None:
     found, printed = study("sweep", tmp_path)
 

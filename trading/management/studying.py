@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trading import replay, validation
-from trading.management.commands.replay import MISTAKES, moment, read_params, write
+from trading.management.commands.replay import MISTAKES, moment, read_params, write, write_bytes
+from trading.research import picture
 from trading.research.lookahead import TooShort
 from trading.research.search import METHODS, Plan, SearchError, axis
 from trading.research.trials import OBJECTIVES, Field
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST = 1_000_000
 """Of anything that is counted: draws, points, cuts."""
@@ -25,6 +29,8 @@ class StudyCommand(BaseCommand, ABC):
     """A study of stored candles: `study` makes the report, `say` prints it."""
 
     requires_system_checks = []  # they import every page
+    draw: ClassVar[staticmethod[[picture.Report], Figure] | None] = None
+    """What makes a picture of the report; a study without one has no --png."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--symbols", nargs="+", required=True, metavar="BTC/USDT")
@@ -35,12 +41,15 @@ class StudyCommand(BaseCommand, ABC):
         parser.add_argument("--exchange", default="import", help="where the candles are from (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
         parser.add_argument("--json", type=Path, metavar="OUT", help="file for the result")
+        if self.draw:
+            parser.add_argument("--png", type=Path, metavar="OUT", help="file for a picture of it")
 
-    def handle(self, *, json: Path | None, params: Path | None, **options: Any) -> None:
-        if json and not json.parent.is_dir():
-            raise CommandError(
-                f"{json.parent} is not a folder; make it or choose another file for --json", returncode=2
-            )
+    def handle(self, *, json: Path | None, params: Path | None, png: Path | None = None, **options: Any) -> None:
+        for option, path in (("--json", json), ("--png", png)):
+            if path and not path.parent.is_dir():
+                raise CommandError(
+                    f"{path.parent} is not a folder; make it or choose another file for {option}", returncode=2
+                )
         if options["seed"] < 0:
             raise CommandError(f"--seed {options['seed']}: give 0 or more", returncode=2)
         values = read_params(params) if params else {}
@@ -61,6 +70,8 @@ class StudyCommand(BaseCommand, ABC):
         report = {"symbols": list(asked.series), "timeframe": asked.params.timeframe} | report
         if json:
             write(json, report)
+        if png and self.draw:
+            write_bytes(png, picture.png(report, self.draw))
         self.say(report)
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 from trading import backtest
 from trading.core.params import Params
 from trading.management.commands import replay
-from trading.research import page, performance
+from trading.research import page, performance, picture
+from trading.research.picture import Report
 
 
 class Command(replay.Command):
@@ -21,6 +23,7 @@ class Command(replay.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--html", type=Path, metavar="OUT", help="file for a page with curves and figures")
+        parser.add_argument("--png", type=Path, metavar="OUT", help="file for a picture of the curves")
         parser.add_argument(
             "--universe",
             choices=("listed", "scans"),
@@ -31,7 +34,11 @@ class Command(replay.Command):
         parser.add_argument("--csv", type=Path, metavar="OUT", help="file for the trades")
 
     def handle(self, **options: Any) -> None:
-        asked = ((options["html"], page.html), (options["csv"], page.trades))
+        asked: tuple[tuple[Path | None, Callable[[Report], bytes]], ...] = (
+            (options["html"], lambda report: page.html(report).encode()),
+            (options["png"], lambda report: picture.png(report, picture.backtest)),
+            (options["csv"], lambda report: page.trades(report).encode()),
+        )
         self._files = [(path, make) for path, make in asked if path]
         for path, _ in self._files:
             if not path.parent.is_dir():
@@ -50,4 +57,4 @@ class Command(replay.Command):
         for line in performance.table(report):
             self.stdout.write(line)
         for path, make in self._files:
-            replay.write_text(path, make(report))
+            replay.write_bytes(path, make(report))

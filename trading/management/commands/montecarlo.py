@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from trading import validation
 from trading.management.studying import MOST, StudyCommand, figure, within
+from trading.research import picture
 from trading.research.trials import Field
 
 NAMES = {
@@ -19,6 +20,7 @@ NAMES = {
 
 class Command(StudyCommand):
     help = "Shuffle the trades of a backtest, draw its days anew in blocks, and repeat it on candles with noise."
+    draw = staticmethod(picture.scatter)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from trading import validation
 from trading.management.studying import StudyCommand, add_search, figure, plan_of
+from trading.research import picture
 from trading.research.trials import Field
 
 SHOWN = 10
@@ -16,6 +17,7 @@ SHOWN = 10
 
 class Command(StudyCommand):
     help = "Search parameters on stored candles: a grid, at random, or with Optuna."
+    draw = staticmethod(picture.sweep)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

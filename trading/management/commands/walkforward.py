@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from trading import validation
 from trading.management.studying import StudyCommand, add_search, figure, plan_of, within
+from trading.research import picture
 from trading.research.trials import Field
 
 MOST_DAYS = 36_500
@@ -16,6 +17,7 @@ MOST_DAYS = 36_500
 
 class Command(StudyCommand):
     help = "Walk forward over stored candles: search on --train days, trade the next --test days, move on by those."
+    draw = staticmethod(picture.walk)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
