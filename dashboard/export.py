@@ -17,8 +17,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def response(listing: Listing[Any], asked: Mapping[str, str], *, kind: str) -> HttpResponse:
-    """Return the first MOST_EXPORTED rows as a file; `kind` is csv or json. Raises BadQuery."""
-    rows = [listing.told(row) for row in listing.first(asked, most=MOST_EXPORTED)]
+    """Return rows as a file: those of `limit` and `cursor`, else the first MOST_EXPORTED; `kind` is csv or json.
+
+    Raises BadQuery.
+    """
+    is_part = bool(asked.get("limit") or asked.get("cursor"))
+    found = listing.after(asked)[0] if is_part else listing.first(asked, most=MOST_EXPORTED)
+    rows = [listing.told(row) for row in found]
     body = as_csv(rows) if kind == "csv" else json.dumps(rows, indent=1)
     media = "text/csv; charset=utf-8" if kind == "csv" else "application/json"
     return HttpResponse(

@@ -286,13 +286,13 @@ def test_the_api_asks_follows_annotates_and_cancels(tester: Client) -> None:
     noted = tester.patch(f"/api/v1/backtests/{pk}", {"note": "for later"}, content_type=kind)
     assert noted.json()["note"] == "for later"
     assert tester.patch(f"/api/v1/backtests/{pk}", {}, content_type=kind).json()["field"] == "note"
-    assert tester.post(f"/api/v1/backtests/{pk}/cancel").json()["status"] == "canceled"
-    assert tester.post(f"/api/v1/backtests/{pk}/cancel").status_code == 409
+    assert tester.post(f"/api/v1/backtests/{pk}/cancel", content_type=kind).json()["status"] == "canceled"
+    assert tester.post(f"/api/v1/backtests/{pk}/cancel", content_type=kind).status_code == 409
     (row,) = tester.get("/api/v1/backtests", {"status": "canceled"}).json()["results"]
     assert (row["id"], "result" in row) == (pk, False)
     for path in ("999", "999/progress", "999/cancel"):
         method = tester.post if path.endswith("cancel") else tester.get
-        assert method(f"/api/v1/backtests/{path}").status_code == 404, path
+        assert method(f"/api/v1/backtests/{path}", content_type=kind).status_code == 404, path
 
 
 def test_parity_is_asked_for_stored_and_shown(tester: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +46,11 @@ def html(client: Client, path: str) -> str:
     return answer.content.decode()
 
 
+def text_of(page: str) -> str:
+    """Return a page as it is read, without its tags."""
+    return re.sub(r"<[^>]+>", "", page)
+
+
 def act(client: Client, **asked: Any) -> str:
     return client.post("/pairs/manage/", asked, follow=True).content.decode()
 
@@ -68,7 +74,7 @@ def test_the_newest_scan_is_a_table_with_scores_in_parts_and_refusals(viewer: Cl
     assert "✕ correlation: moves 0.98 like a better pair" in page
     assert "✕ data: there are no bars" in page
     assert "LUNA/USDT" in page
-    assert f"until {ENDS}: unlock of tokens tonight" in page
+    assert f"until {ENDS}: unlock of tokens tonight" in text_of(page)
     assert "TIA/USDT → SUI/USDT" in page
     assert "/pairs/manage/" not in page  # who only looks is offered nothing
 
@@ -116,7 +122,7 @@ def test_one_pair_has_a_page_with_everything_about_it(viewer: Client) -> None:
         "TIA/USDT → SUI/USDT",
     ):
         assert words in page
-    assert f"Locked until {ENDS}" in html(viewer, "/pairs/SEI-USDT/")
+    assert f"Locked until {ENDS}" in text_of(html(viewer, "/pairs/SEI-USDT/"))
     assert viewer.get("/pairs/NOPE-USDT/").status_code == 404
 
 
@@ -281,7 +287,7 @@ def test_lists_can_be_added_to_and_taken_from_by_the_api(manager: Client) -> Non
 def test_the_api_names_the_field_and_the_cause(manager: Client) -> None:
     status, told = call(manager, "post", "/api/v1/locks", {"symbol": "BTC/USDT", "minutes": True, "reason": "x"})
 
-    assert (status, told["field"], told["cause"]) == (422, "minutes", "is no whole number from 1 to 43200")
+    assert (status, told["field"], told["cause"]) == (422, "minutes", "is no whole number")
     bodies: tuple[Any, ...] = (
         [],
         {"symbol": 7},

@@ -52,7 +52,7 @@ def test_what_was_counted_is_not_read_again() -> None:
     assert first == again == Record(closed=30, won=20)
     assert len(queries) == 1
     assert account._tally.upto == newest - 5
-    assert f'"id" > {newest - 5}' in queries[0]
+    assert f'"id" > (MAX({newest - 5}, ' in queries[0]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan is SQLite's")
@@ -65,7 +65,7 @@ def test_the_newest_trades_are_found_by_their_key() -> None:
         plan = " ".join(str(row[-1]) for row in cursor.fetchall())
 
     assert "SEARCH trading_trade USING INTEGER PRIMARY KEY (rowid>?)" in plan
-    assert "SCAN" not in plan
+    assert "SCAN trading_trade" not in plan
 
 
 def test_a_trade_that_is_open_or_new_still_counts_when_it_changes() -> None:

@@ -170,8 +170,10 @@ def test_standing_alerts_are_counted_listed_and_acknowledged_by_who_may(reader: 
     assert [(row["kind"], row["severity"], row["acknowledged_by"]) for row in rows] == [
         ("disk", Severity.CRITICAL, "vera")
     ]
-    assert reader.post(f"/api/v1/alerts/{first.pk}/acknowledge").json()["acknowledged_by"] == "vera"
-    assert reader.post("/api/v1/alerts/999/acknowledge").status_code == 404
+    kind = "application/json"
+    seen = reader.post(f"/api/v1/alerts/{first.pk}/acknowledge", content_type=kind)
+    assert seen.json()["acknowledged_by"] == "vera"
+    assert reader.post("/api/v1/alerts/999/acknowledge", content_type=kind).status_code == 404
 
 
 def test_somebody_sets_how_loud_each_kind_is_for_his_own_contacts_alone(reader: Client) -> None:

@@ -16,7 +16,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from dashboard import logs
-from julaba_site import logging_setup
+from julaba_site import kept_log, logging_setup
 from tests import factories
 from trading import log_ids
 from trading.core import redaction
@@ -243,8 +243,8 @@ def test_a_line_of_json_is_one_object_that_the_page_reads_back() -> None:
 
 def test_no_line_is_lost_when_the_file_is_moved_away(tmp_path: Path) -> None:
     made = logging_setup.handlers(log_format="text", folder=str(tmp_path), name="web")
-    assert made["file"]["class"] == "logging.handlers.WatchedFileHandler"
-    writers = [logging.handlers.WatchedFileHandler(made["file"]["filename"]) for _ in range(2)]
+    assert made["file"]["class"] == "julaba_site.kept_log.Watched"
+    writers = [kept_log.Watched(made["file"]["filename"]) for _ in range(2)]
     for number in range(10):
         if number == 5:
             (tmp_path / "web.log").rename(tmp_path / "web.log.1")

@@ -24,7 +24,9 @@ KEPT = {
     **dict.fromkeys(("trading.PaperAccount", "trading.PaperPosition", "trading.ExternalHolding"), FEW),
     **dict.fromkeys(("trading.WatchedPair", "trading.BlacklistEntry", "trading.PairLock"), FEW),
     **dict.fromkeys(("notifications.Contact", "notifications.Preference", "notifications.AlertRule"), FEW),
-    **dict.fromkeys(("notifications.JournalMark", "mlops.GeminiState", "dashboard.ApiToken"), FEW),
+    **dict.fromkeys(
+        ("notifications.JournalMark", "notifications.WatchMark", "mlops.GeminiState", "dashboard.ApiToken"), FEW
+    ),
     "trading.DayOpening": "one row a day",
     "mlops.GeminiUsage": "one row a day",
     "admin.LogEntry": AUDITED,
@@ -65,6 +67,7 @@ PRUNED = {
     "mlops.TrainingRun": "mlops/runs.py",
     "notifications.Update": "notifications/services/inbox.py",
     "notifications.Delivery": "notifications/services/outbox.py",
+    "notifications.Attachment": "notifications/services/outbox.py",
     "notifications.ChannelPause": "notifications/services/outbox.py",
     "notifications.ToldStop": "notifications/services/trade_messages.py",
 }
@@ -73,6 +76,7 @@ WITH_ANOTHER = {
     "trading.ScanRow": "trading.Scan",
     "trading.RunPart": "trading.BacktestRun",
     "notifications.Confirmation": "notifications.Delivery",
+    "notifications.FollowedRun": "notifications.Delivery",
     **dict.fromkeys(
         ("axes.AccessFailureLog", "axes.AccessAttempt", "axes.AccessAttemptExpiration", "axes.AccessLog"),
         "dashboard.LoginLock",
