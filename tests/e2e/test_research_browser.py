@@ -90,7 +90,7 @@ def test_a_chart_without_bars_says_so_and_what_to_do(page: Page, site: sites.Sit
 def test_a_backtest_is_started_followed_without_a_reload_and_read(page: Page, site: sites.Site) -> None:
     page.goto(f"{site.url}/backtests/")
     page.get_by_role("heading", name="Start a run").click()
-    assert page.locator(".ask fieldset:visible").count() == 0
+    assert page.locator(".ask fieldset:visible").count() == 1
     page.locator("#ask-kind").select_option("walk")
     assert page.locator(".ask fieldset:visible").count() == 2
     page.locator("#ask-kind").select_option("backtest")

@@ -78,8 +78,7 @@ def test_the_readers_of_the_api_load_nothing_from_elsewhere(page: Page, site: si
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 
-    page.goto(f"{site.url}/api/docs")
-    page.locator("#operations-version-get_version summary, #operations-version-get_version button").first.click()
+    page.goto(f"{site.url}/api/docs#/version/get_version")  # which opens it: of so many, only those in sight are drawn
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     page.locator(".live-responses-table").get_by_text("api_version").first.wait_for()
