@@ -206,7 +206,7 @@ def say_everywhere(text: str, now: datetime) -> list[str]:
     trade.tags.create(name=text[:20], by=text, at=now)
     Alert.objects.create(kind=text[:40], key=text, severity="critical", text=text, raised_at=now)
     Proposal.objects.create(
-        symbol=text[:30], side="long", price=1.0, mode="hybrid", confidence=0.9, reason=text, risk=text[:20], against=[text],
+        symbol=text[:30], side="long", price=1.0, mode="hybrid", confidence=0.9, reason=text, risk=text[:10], against=[text],
         model=text, created_at=now, expires_at=now, decided_by=text, outcome=text,
     )  # fmt: skip
     base = factories.revision(now)

@@ -40,6 +40,11 @@ def form(**changed: Any) -> dict[str, Any]:
     return {name: "on" if value is True else value for name, value in sent.items() if value is not False}
 
 
+def page(act: str = "") -> str:
+    """Return the address of the one draft that there is, or of an act on it."""
+    return f"/parameters/drafts/{ParameterDraft.objects.get().pk}/{act}"
+
+
 def post(client: Client, **changed: Any) -> str:
     return client.post("/parameters/change/", form(**changed), follow=True).content.decode()
 
@@ -67,22 +72,22 @@ def test_another_change_becomes_a_draft_whose_page_shows_what_was_found(risk: Cl
     assert "both sets are tested on the newest candles" in html
 
     drafts.compare(sharpe=0.1)
-    held = risk.get("/parameters/drafts/1/").content.decode()
+    held = risk.get(page()).content.decode()
     assert "Held back: a person has to decide" in held
     assert "Put it in force all the same" in held
     assert "✕ " in held
 
-    risk.post("/parameters/drafts/1/overrule/", {"reason": "the week was odd"})
-    assert "in force since" in risk.get("/parameters/drafts/1/").content.decode().lower()
+    risk.post(page("overrule/"), {"reason": "the week was odd"})
+    assert "in force since" in risk.get(page()).content.decode().lower()
     assert ParameterRevision.objects.latest("number").gate == "overruled"
 
 
 def test_a_draft_is_discarded_and_no_reason_overrules_nothing(risk: Client) -> None:
     post(risk, volume_min=0.8, do="propose")
 
-    refused = risk.post("/parameters/drafts/1/overrule/", follow=True).content.decode()
+    refused = risk.post(page("overrule/"), follow=True).content.decode()
     assert "Nothing was changed: say why the gate is overruled" in refused
-    risk.post("/parameters/drafts/1/discard/")
+    risk.post(page("discard/"))
 
     assert ParameterDraft.objects.get().status == "discarded"
     assert ParameterRevision.objects.count() == 1
