@@ -56,6 +56,11 @@ for _name in (
     os.environ.pop(_name, None)
 
 from julaba_site.settings import *  # noqa: E402, F403
+from julaba_site.settings import DATABASES  # noqa: E402
+
+if "options" in DATABASES["default"].get("OPTIONS", {}):
+    # A test stands in one transaction from its begin to its end, however long it compiles, trains or waits in between.
+    DATABASES["default"]["OPTIONS"]["options"] += " -c idle_in_transaction_session_timeout=0"
 
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CELERY_TASK_ALWAYS_EAGER = True
