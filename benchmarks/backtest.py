@@ -31,12 +31,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks" / "peers")]
 
 import reference
 
+from tests import kernel_alone
 from trading.core.candles import Candles, Floats
 from trading.core.params import Params
 from trading.core.slippage import Slippage
 from trading.core.strategies import BandReversion, TrendCross
 from trading.core.types import Market
-from trading.research import backtest, simulate, sweep
+from trading.research import backtest, simulate
 from trading.research.records import CLOSED, TRADES
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -88,12 +89,12 @@ def engine(candles: Candles) -> tuple[float, float, list[list[int]]]:
     """Return (seconds of the kernel, ratio to the bare loop, trades as entry and exit bar)."""
     averages, rsi, gap = reference.indicators(candles.high, candles.low, candles.close)
     sides = reference.sides(averages[15], averages[40], rsi)
-    on = sweep.ground(candles, MARKET, params=PLAIN, notional=1000.0)
-    setups = sweep.entries(on, sides, gap)
-    seconds = best(lambda: sweep.trade(on, setups))
+    on = kernel_alone.ground(candles, MARKET, params=PLAIN, notional=1000.0)
+    setups = kernel_alone.entries(on, sides, gap)
+    seconds = best(lambda: kernel_alone.trade(on, setups))
     floats = sides.astype(np.float64)
     loop = best(lambda: bare_loop(candles.open, candles.high, candles.low, floats, gap))
-    made = sweep.trade(on, setups)
+    made = kernel_alone.trade(on, setups)
     count = int(made.account[CLOSED])
     # A trade that closes at tick t left within bar t; one that was entered at tick t entered at the open of bar t + 1.
     pairs = [[int(made.opened_tick[n]) + 1, int(made.closed_tick[n])] for n in range(int(made.account[TRADES]))]
@@ -107,21 +108,21 @@ def engine(candles: Candles) -> tuple[float, float, list[list[int]]]:
 
 def _whole(candles: Candles) -> object:
     averages, rsi, gap = reference.indicators(candles.high, candles.low, candles.close)
-    on = sweep.ground(candles, MARKET, params=PLAIN, notional=1000.0)
-    return sweep.trade(on, sweep.entries(on, reference.sides(averages[15], averages[40], rsi), gap))
+    on = kernel_alone.ground(candles, MARKET, params=PLAIN, notional=1000.0)
+    return kernel_alone.trade(on, kernel_alone.entries(on, reference.sides(averages[15], averages[40], rsi), gap))
 
 
 def points(candles: Candles) -> float:
     """Return the seconds of a sweep over 100 pairs of lengths."""
-    on = sweep.ground(candles, MARKET, params=PLAIN, notional=1000.0)
+    on = kernel_alone.ground(candles, MARKET, params=PLAIN, notional=1000.0)
     averages, rsi, gap = reference.indicators(
         candles.high, candles.low, candles.close, [length for pair in LENGTHS for length in pair]
     )
 
     def find(pair: tuple[int, int]) -> Any:
-        return sweep.entries(on, reference.sides(averages[pair[0]], averages[pair[1]], rsi), gap)
+        return kernel_alone.entries(on, reference.sides(averages[pair[0]], averages[pair[1]], rsi), gap)
 
-    return best(lambda: sweep.scores(on, LENGTHS, find), 3)
+    return best(lambda: kernel_alone.scores(on, LENGTHS, find), 3)
 
 
 def pipeline(bars: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Count
@@ -126,12 +125,6 @@ def last_opinions() -> dict[str, Advice]:
     for row in Advice.objects.filter(source="regime_model").order_by("-at").select_related("signal")[:1000]:
         found.setdefault(row.signal.symbol, row)
     return found
-
-
-def newest_outcome_at() -> datetime | None:
-    """Return when the newest shadow ended."""
-    closed = ShadowOutcome.objects.filter(ended_at__isnull=False).order_by("-ended_at")
-    return closed.values_list("ended_at", flat=True).first()
 
 
 def _ended(*, is_real: bool, pnl: Decimal, r: float | None) -> Became:

@@ -233,7 +233,7 @@ def test_a_scan_is_shown_only_once_all_parts_are_there_and_ranked(in_parts: Call
 
     assert made.finished_at is None
     assert made.rows.count() == 4
-    assert scanning.known_at(NOW + timedelta(days=1), count=3) == ()
+    assert scanning.lists(start=NOW, end=NOW + timedelta(days=1), count=3) == []
 
 
 def test_a_lost_part_is_left_out_after_a_while(in_parts: Callable[..., Scan]) -> None:
@@ -294,9 +294,10 @@ def test_the_list_of_a_moment_is_the_one_that_was_known_then() -> None:
                 refused_by="age" if rank == 3 else "",
             )
 
-    assert scanning.known_at(NOW, count=2) == ()
-    assert scanning.known_at(NOW + timedelta(seconds=2), count=2) == ("A/USDT", "B/USDT")
-    assert scanning.known_at(NOW + timedelta(hours=3), count=1) == ("C/USDT",)
+    assert scanning.lists(start=NOW, end=NOW, count=2) == []
+    assert scanning.lists(start=NOW + timedelta(hours=2), end=NOW + timedelta(hours=3), count=1) == [
+        (NOW + timedelta(hours=1, seconds=2), ("C/USDT",))
+    ]
     assert scanning.lists(start=NOW + timedelta(minutes=30), end=NOW + timedelta(hours=3), count=3) == [
         (NOW + timedelta(seconds=2), ("A/USDT", "B/USDT")),
         (NOW + timedelta(hours=1, seconds=2), ("C/USDT", "A/USDT")),

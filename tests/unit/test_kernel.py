@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import kernel_alone
 from tests.reference import Reference
 from tests.unit.core_values import MARKET, EveryBar, candles, walk
 from trading.adapters.stored_market import StoredMarket
@@ -21,7 +22,7 @@ from trading.core.params import Params
 from trading.core.slippage import Slippage
 from trading.core.strategies import BandReversion, Strategy, TrendCross
 from trading.core.types import Market
-from trading.research import backtest, inputs, money, parity, sweep
+from trading.research import backtest, inputs, money, parity
 from trading.research.backtest import NotModelled
 from trading.research.inputs import FRESHNESS, VERDICTS, TooCoarse
 from trading.research.records import TRADES
@@ -257,16 +258,16 @@ def test_every_draw_is_valid_and_repeats() -> None:
 def test_a_sweep_scores_each_point_as_a_run_of_its_own() -> None:
     bars = rounded(walk(3, 3_000), 2)
     params = Params.of({"timeframe": "15m", "pairs": [bars.symbol], "target_one_fraction": 1, "target_two_fraction": 0})
-    on = sweep.ground(bars, MARKET, params=params, notional=1_000.0)
+    on = kernel_alone.ground(bars, MARKET, params=params, notional=1_000.0)
     distance = 2.0 * analyse(bars, params).atr
 
     def find(every: int) -> Any:
         sides = np.where((np.arange(3_000) % every == 0) & (np.arange(3_000) > 250), 1, 0).astype(np.int8)
         sides[-1] = 0
-        return sweep.entries(on, sides, distance)
+        return kernel_alone.entries(on, sides, distance)
 
-    made = sweep.scores(on, [40, 70, 200], find)
+    made = kernel_alone.scores(on, [40, 70, 200], find)
 
-    alone = [sweep.trade(on, find(every)).account[TRADES] for every in (40, 70, 200)]
+    alone = [kernel_alone.trade(on, find(every)).account[TRADES] for every in (40, 70, 200)]
     assert [score.trades for score in made] == alone
     assert made[0].trades > made[2].trades > 0

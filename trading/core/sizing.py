@@ -85,10 +85,6 @@ def risk_now(*, params: Params, record: Record, drawdown: float, atr_fraction: f
     )
 
 
-def drawdown_factor(params: Params, drawdown: float) -> float:
-    return float(_drawdown_factor(risk_rules(params), drawdown))
-
-
 def kelly_cap(params: Params, returns: Sequence[float]) -> float | None:
     """Return a part of the Kelly fraction W - (1 - W) / B of the recent trades, within its bounds.
 

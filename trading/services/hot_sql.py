@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from trading.models import IN_DOUBT, LIVE, RESTING, UNDECIDED, SignalStatus, TradeStatus
+from trading.models import LIVE, UNDECIDED, SignalStatus, TradeStatus
 
 Value = str | float | datetime
 
@@ -38,10 +38,6 @@ def newest_revision() -> tuple[int, str] | None:
 
 def is_any_order_live() -> bool:
     return _exists("trading_order", LIVE)
-
-
-def is_any_order_expected_at_venue() -> bool:
-    return _exists("trading_order", (*RESTING, *IN_DOUBT))
 
 
 def is_any_trade_open() -> bool:

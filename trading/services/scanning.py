@@ -125,13 +125,6 @@ def universe(sources: Sources, *, params: Params, now: datetime) -> list[str]:
     return [*listed, *others][: max(params.scan_most, len(listed))]
 
 
-def known_at(moment: datetime, *, count: int) -> tuple[str, ...]:
-    """Return the best pairs of the newest scan that was ranked by then, refused ones left out."""
-    newest = Scan.objects.filter(finished_at__lte=moment).order_by("-at").first()
-    rows = newest.rows.filter(refused_by="").order_by("rank")[:count] if newest else []
-    return tuple(row.symbol for row in rows)
-
-
 def lists(*, start: datetime, end: datetime, count: int) -> list[tuple[datetime, tuple[str, ...]]]:
     """Return (when it was known, the best pairs) of every scan in between, and of the last one before; oldest first."""
     before = Scan.objects.filter(finished_at__lte=start).order_by("-finished_at").first()
