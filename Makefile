@@ -7,7 +7,7 @@ SOURCES := julaba_site trading mlops notifications dashboard tests $(wildcard be
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres torture soak lint bench bench-peers screenshots lock clean
+.PHONY: help run test test-postgres test-stack torture soak lint bench bench-peers screenshots lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,15 +17,18 @@ run: .venv/installed  ## start Julaba on port 8000 (another one: PORT=8001 make 
 	JULABA_EXIT_WITH_PARENT=1 exec $(BIN)/python manage.py up
 
 test: .venv/installed-dev  ## run every test; those in a browser skip where there is no chromium
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser and not stack"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser tests/e2e
 
 # Those that bring a database of their own, or none.
-ON_SQLITE := $(patsubst %,--ignore=tests/integration/test_%.py,replay up socket feed backtest parity studies) \
+ON_SQLITE := $(patsubst %,--ignore=tests/integration/test_%.py,replay up socket admission feed backtest parity studies) \
     $(patsubst %,--ignore-glob='tests/faults/test_%*.py',venue ccxt stream)
 test-postgres: .venv/installed-dev  ## run the tests of orders, tasks and races on PostgreSQL: DATABASE_URL, or one of its own
 	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser" \
 	    tests/integration tests/race tests/faults $(ON_SQLITE)
+
+test-stack: .venv/installed-dev  ## break a whole running site in several ways, and wait for its alerts
+	$(BIN)/python -m pytest -m stack tests/operate
 
 SIGNALS ?= 1000
 WORKERS ?= 3

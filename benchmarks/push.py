@@ -184,7 +184,7 @@ def main() -> None:
     cookie = set_up()
     (FOLDER / "loud.py").write_text(SERVER)
     command = [sys.executable, "-m", "uvicorn", "loud:application", "--app-dir", str(FOLDER), "--port", str(PORT), "--lifespan",
-               "off", "--log-level", "error", "--ws", "websockets-sansio", "--ws-max-size", "65536"]  # fmt: skip
+               "off", "--log-level", "error", "--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"]  # fmt: skip
     web = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "RATE": str(asked.rate), "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"}
     )

@@ -2,7 +2,7 @@
 crosses a level to the exit order recorded (a stop rests at the venue: to its fill in our books), and the memory of the
 stream process under 500 prices a second.
 
-Run with `make bench`; SECONDS sets how long the second part lasts (the issue asks for 600). Real processes, real ccxt and
+Run with `make bench`; SECONDS sets how long the second part lasts (600: ten minutes). Real processes, real ccxt and
 Redis, against the exchange of the tests.
 """
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from importlib import import_module
 from typing import Any
 
-from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.utils import timezone
 
-from dashboard import hub, sessions, twofactor
+from dashboard import hub
 
 BAD_FRAME, NO_SESSION, TOO_MANY, TRY_LATER = 4400, 4401, 4429, 1013
 LONGEST_FRAME = 256
@@ -28,19 +25,25 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._key = ""
         self._seat: hub.Seat | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def connect(self) -> None:
-        user: Any = self.scope["user"]
-        if not user.is_authenticated or not _may_stay(self.scope["session"]):
+        self._key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+        try:
+            user_id = await hub.HUB.doorman.account_of(self._key)
+        except DatabaseError:
+            await self.close(TRY_LATER)
+            return
+        if user_id is None:
             await self.close(NO_SESSION)
             return
         await self.accept()
-        if hub.HUB.seats_of(user.pk) >= SOCKETS_PER_USER:
+        if hub.HUB.seats_of(user_id) >= SOCKETS_PER_USER:
             await self.close(TOO_MANY)
             return
-        self._seat = hub.HUB.join(user.pk)
+        self._seat = hub.HUB.join(user_id)
         self._tasks = [
             asyncio.create_task(self._send_frames(self._seat)),
             asyncio.create_task(self._revalidate(self._seat)),
@@ -72,8 +75,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
         It looks every minute, and at once when any session was ended.
         """
-        store = import_module(settings.SESSION_ENGINE).SessionStore
-        key = self.scope["session"].session_key
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REVALIDATE_S):
@@ -81,14 +82,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             seat.doubt.clear()
             hub.HUB.ensure_running()
             try:
-                scope: Any = {"session": store(key)}
-                user = await get_user(scope)
-            except DatabaseError:
-                code = TRY_LATER
-            else:
-                if user.is_authenticated and _may_stay(scope["session"]):
+                if await hub.HUB.doorman.account_of(self._key) == seat.user_id:
                     continue
                 code = NO_SESSION
+            except DatabaseError:
+                code = TRY_LATER
             self._stop()
             await self.close(code)
             return
@@ -101,11 +99,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if task is not asyncio.current_task():
                 task.cancel()
         self._tasks = []
-
-
-def _may_stay(session: Any) -> bool:
-    """Return whether a session, already read, is neither over nor in front of its second step."""
-    return not sessions.is_over(session, now=timezone.now()) and not twofactor.is_waiting(session)
 
 
 def _is_resync(text: str | None) -> bool:

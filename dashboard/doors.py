@@ -1,7 +1,9 @@
-"""Around the whole web process, before Django: no body is taken in beyond a size, and a refused socket is told with headers."""
+"""Around the whole web process, before Django: no body beyond a size or a time, no socket in the open, headers on each refusal."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,24 +16,40 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 REFUSAL = "websocket.http.response"
-TOO_LARGE = b'{"type":"about:blank","title":"Too much","status":413,"detail":"the body is larger than is taken here"}'
+BODY_S = 30.0
+"""A body of the largest size comes in so long by the slowest line that is worth waiting for."""
+REASONS = {
+    408: ("Too slow", "the body did not come in time"),
+    413: ("Too much", "the body is larger than is taken here"),
+}
 
 
 def limited(app: App) -> App:
-    """Answer 413 as soon as a body is larger than settings.MOST_BODY: Django would write it to disk first."""
+    """Answer 413 as soon as a body is larger than settings.MOST_BODY, which Django would write to disk first, and 408
+    once it takes longer than BODY_S: whoever drips holds a place for others.
+    """
 
     async def guard(scope: Any, receive: Receive, send: Send) -> None:
-        taken, has_answered = 0, False
+        taken, has_answered, is_whole = 0, False, False
+        until = asyncio.get_running_loop().time() + BODY_S
 
         async def counted() -> Message:
-            nonlocal taken, has_answered
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken <= settings.MOST_BODY:
-                return message
+            nonlocal taken, has_answered, is_whole
+            try:
+                # After the body comes nothing but the end, however long the answer takes.
+                async with asyncio.timeout_at(None if is_whole else until):
+                    message = await receive()
+            except TimeoutError:
+                status = 408
+            else:
+                taken += len(message.get("body", b""))
+                is_whole = not message.get("more_body", False)
+                if taken <= settings.MOST_BODY:
+                    return message
+                status = 413
             if not has_answered:
                 has_answered = True
-                await _say_too_large(send)
+                await _refuse(send, status)
             return {"type": "http.disconnect"}
 
         async def unless_answered(message: Message) -> None:
@@ -44,7 +62,7 @@ def limited(app: App) -> App:
 
 
 def refusing(app: App) -> App:
-    """Have sockets that are refused before they were accepted carry the headers of every other answer."""
+    """Refuse sockets in the open where there is https; those refused before they were accepted carry every answer's headers."""
 
     async def guard(scope: Any, receive: Receive, send: Send) -> None:
         can_tell = REFUSAL in scope.get("extensions", {})
@@ -59,15 +77,21 @@ def refusing(app: App) -> App:
             await send({"type": f"{REFUSAL}.start", "status": 403, "headers": _headers()})
             await send({"type": f"{REFUSAL}.body", "body": b""})
 
+        if settings.HTTPS and scope.get("scheme") != "wss":
+            await receive()
+            await told({"type": "websocket.close", "code": 1008})
+            return
         await app(scope, receive, told)
 
     return guard
 
 
-async def _say_too_large(send: Send) -> None:
+async def _refuse(send: Send, status: int) -> None:
+    title, detail = REASONS[status]
+    told = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *_headers()]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": TOO_LARGE})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 
 
 def _headers() -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,8 @@ from django.http import HttpResponse
 from dashboard.listings.query import MOST_EXPORTED, Listing
 from dashboard.told import Json
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Signs that begin a formula, or are cut off before one is looked for; the last four are = + - @ as wide letters."""
 
 
 def response(listing: Listing[Any], asked: Mapping[str, str], *, kind: str) -> HttpResponse:
@@ -52,7 +53,11 @@ def _cell(value: Json) -> str:
         return json.dumps(value)
     text = str(value)
     # A spreadsheet would run a text that begins like a formula; a number is none.
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) and not _is_number(text) else text
+    return (
+        f"'{text}"
+        if isinstance(value, str) and text.lstrip(" ").startswith(_FORMULA) and not _is_number(text)
+        else text
+    )
 
 
 def _is_number(text: str) -> bool:

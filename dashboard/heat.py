@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from dashboard import formats
-from trading.selectors import WEEKDAYS, Result
+from dashboard.sums import LOWEST_R, WIDTH_R, Sum, Sums
+from trading.selectors import WEEKDAYS
 
 STEPS = 4
-WIDTH_R = 0.5
-LOWEST_R, HIGHEST_R = -2.0, 4.0
-"""Results beyond them are counted in the outermost bars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,37 +36,31 @@ class Bin:
         return 100 - self.height
 
 
-def hours(results: Sequence[Result]) -> list[tuple[str, list[Square]]]:
+def hours(sums: Sums) -> list[tuple[str, list[Square]]]:
     """Return (weekday, its 24 squares), Monday first, by the moment of the last exit, UTC; shaded by their share of the most."""
-    made: dict[tuple[int, int], list[Decimal]] = defaultdict(list)
-    for result in results:
-        made[result.closed_at.weekday(), result.closed_at.hour].append(result.pnl)
-    most = max((abs(sum(each, Decimal(0))) for each in made.values()), default=Decimal(0))
+    made = sums.groups["square"]
+    most = max((abs(each.pnl) for each in made.values()), default=Decimal(0))
     return [
-        (name, [_square(name, hour, made.get((day, hour)), most) for hour in range(24)])
+        (name, [_square(name, hour, made.get(f"{day} {hour:02}"), most) for hour in range(24)])
         for day, name in enumerate(WEEKDAYS)
     ]
 
 
-def distribution(results: Sequence[Result]) -> list[Bin]:
+def distribution(sums: Sums) -> list[Bin]:
     """Return how many trades came to each half of an R; empty where no trade has a first risk."""
-    known = [result.r for result in results if result.r is not None]
-    if not known:
+    whole = sum(sums.bins)
+    if not whole:
         return []
-    bins = round((HIGHEST_R - LOWEST_R) / WIDTH_R)
-    counts = [0] * bins
-    for r in known:
-        counts[min(bins - 1, max(0, int((r - LOWEST_R) // WIDTH_R)))] += 1
-    return [_bin(number, count, bins, max(counts), len(known)) for number, count in enumerate(counts)]
+    return [_bin(number, count, len(sums.bins), max(sums.bins), whole) for number, count in enumerate(sums.bins)]
 
 
-def _square(day: str, hour: int, made: Sequence[Decimal] | None, most: Decimal) -> Square:
-    if not made:
+def _square(day: str, hour: int, made: Sum | None, most: Decimal) -> Square:
+    if made is None:
         return Square()
-    total = sum(made, Decimal(0))
+    total = made.pnl
     shown = formats.signed_money(total)
     step = 1 + min(STEPS - 1, int(STEPS * abs(total) / most)) if most else 1
-    trades = "1 trade" if len(made) == 1 else f"{len(made)} trades"
+    trades = "1 trade" if made.trades == 1 else f"{made.trades} trades"
     return Square(
         tone="flat" if shown.tone == "flat" else f"{shown.tone} step-{step}",
         arrow="" if shown.tone == "flat" else shown.text[0],

@@ -21,10 +21,13 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from dashboard import overview
+from dashboard.admission import Doorman
 from dashboard.overview import Rendered
 from dashboard.push import GROUP, PATIENCE_S, SESSION_ENDED
 
 SPACING_S = 0.5
+MOMENT_S = 1.0
+"""Whoever comes so soon after a rendering is shown that one: many who come together cost one."""
 BEAT_S = 4.0
 QUEUE_FRAMES = 32
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
@@ -73,13 +76,22 @@ class Hub:
         self._due = asyncio.Event()
         self._kinds: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._newest: tuple[float, str] | None = None
+        self.doorman = Doorman()
 
     def join(self, user_id: int) -> Seat:
         """Return a seat whose first frame will be a snapshot."""
         seat = Seat(user_id)
         self._seats.add(seat)
         self.ensure_running()
-        self._due.set()
+        if (
+            self._newest is not None
+            and not self._due.is_set()
+            and asyncio.get_running_loop().time() - self._newest[0] < MOMENT_S
+        ):
+            seat.restart(self._newest[1])
+        else:
+            self._due.set()
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -180,10 +192,10 @@ class Hub:
         if news:
             self._seq += 1
             self._offer_all(self._frame("panels", **news))
-        if behind:
-            snapshot = self._frame("snapshot", panels=rendered.panels, equity=rendered.equity)
-            for seat in behind:
-                seat.restart(snapshot)
+        snapshot = self._frame("snapshot", panels=rendered.panels, equity=rendered.equity)
+        self._newest = (asyncio.get_running_loop().time(), snapshot)
+        for seat in behind:
+            seat.restart(snapshot)
 
     def _offer_all(self, frame: str) -> None:
         for seat in self._seats:

@@ -27,12 +27,12 @@ def claim(request: Request, *, now: datetime) -> KeptAnswer | None:
         raise Unprocessable(HEADER, f"has more than {LONGEST} characters or signs that cannot be printed: use a UUID")
     asked = hashlib.sha256(request.body).hexdigest()
     values = {"method": request.method, "path": request.get_full_path()[:300], "asked": asked}
-    asker = _asker(request)
+    who = asker(request)
     try:
         with transaction.atomic():
-            return KeptAnswer.objects.create(asker=asker, key=key, at=now, **values)
+            return KeptAnswer.objects.create(asker=who, key=key, at=now, **values)
     except IntegrityError:
-        kept = KeptAnswer.objects.filter(asker=asker, key=key).first()
+        kept = KeptAnswer.objects.filter(asker=who, key=key).first()
     if kept is None:
         raise Conflict("A request with this key has just failed: repeat it.")
     if {name: getattr(kept, name) for name in values} != values:
@@ -62,6 +62,7 @@ def prune(*, now: datetime) -> int:
     return count
 
 
-def _asker(request: Request) -> str:
+def asker(request: Request) -> str:
+    """Return who asks, so that nobody's keys meet anybody else's."""
     token = tokens.of(request)
     return f"token:{token.pk}" if token else f"user:{request.user.pk}"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, Max, Q, Sum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from dashboard import tallies
+from dashboard.listings.narrowing import Walked
 from mlops.models import DriftReport, GeminiUsage, ModelStatus, ModelVersion
 from notifications.models import Alert, Delivery, DeliveryStatus
 from trading import selectors
@@ -24,19 +24,13 @@ from trading.models import (
     BackupRun,
     Bot,
     InvariantRun,
-    Order,
     ReconcileRun,
-    Signal,
-    SignalStatus,
     TickRun,
-    Trade,
     TradeStatus,
     TradingState,
     Watermark,
 )
 
-SIGNAL_BUCKETS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-AI_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 15.0)
 WINDOWS = (20, 100)
 _NEVER = float("inf")
 
@@ -48,8 +42,8 @@ def families(now: datetime) -> Iterator[Metric]:
     yield from _account(bot)
     yield from _ages(bot, now)
     yield from _positions(bot)
-    yield from _counts()
-    yield from _advice()
+    yield from _counts(now)
+    yield from _advice(now)
     yield from _learning()
     yield from _operation(now)
 
@@ -93,39 +87,34 @@ def _positions(bot: Bot | None) -> Iterator[Metric]:
     yield _gauge("julaba_open_risk_ratio", "Loss at all stops over equity.", share)
 
 
-def _counts() -> Iterator[Metric]:
-    closed = Trade.objects.filter(status=TradeStatus.CLOSED)
-    won, lost = Q(gross_pnl__gt=F("fees")), Q(gross_pnl__lt=F("fees"))
+def _counts(now: datetime) -> Iterator[Metric]:
     trades = CounterMetricFamily("julaba_trades", "Closed trades by result after fees.", labels=["side", "outcome"])
-    for row in closed.values("side").annotate(
-        won=Count("pk", filter=won), lost=Count("pk", filter=lost), all=Count("pk")
-    ):
-        even = row["all"] - row["won"] - row["lost"]
-        for outcome, count in (("won", row["won"]), ("lost", row["lost"]), ("even", even)):
-            trades.add_metric([row["side"], outcome], count)
+    for label, count in tallies.counted(tallies.TRADES, now=now).items():
+        trades.add_metric(label.split(" "), count)
     yield trades
     signals = CounterMetricFamily("julaba_signals", "Setups that were judged.", labels=["result", "blocking_filter"])
-    for judged in Signal.objects.values("status", "refused_by").annotate(count=Count("pk")):
-        signals.add_metric([judged["status"], judged["refused_by"]], judged["count"])
+    for label, count in tallies.counted(tallies.SIGNALS, now=now).items():
+        signals.add_metric(label.split(" ", 1), count)
     yield signals
     orders = GaugeMetricFamily("julaba_order_intents", "Orders by the state they are in.", labels=["state"])
-    for order in Order.objects.values("status").annotate(count=Count("pk")):
-        orders.add_metric([order["status"]], order["count"])
+    for label, count in tallies.counted(tallies.ORDERS, now=now).items():
+        orders.add_metric([label], count)
     yield orders
-    timed = Signal.objects.exclude(status=SignalStatus.EXPIRED)
-    yield SIGNAL_LATENCY.family(
-        timed, lambda row: _latency(row[1], row[2], row[3]), "bar_at", "timeframe", "decided_at"
-    )
+    yield _histogram(
+        "julaba_signal_latency_seconds", "From the close of the bar to the decision.", tallies.SIGNAL_BUCKETS,
+        tallies.counted(tallies.SIGNAL_LATENCY, now=now),
+    )  # fmt: skip
 
 
-def _advice() -> Iterator[Metric]:
+def _advice(now: datetime) -> Iterator[Metric]:
     counts = CounterMetricFamily("julaba_ai_decisions", "Answers of advisers.", labels=["verdict", "source"])
-    for row in Advice.objects.values("approve", "source").annotate(count=Count("pk")):
-        verdict = {None: "no_opinion", True: "approve", False: "reject"}[row["approve"]]
-        counts.add_metric([verdict, row["source"]], row["count"])
+    for label, count in tallies.counted(tallies.ADVICE, now=now).items():
+        counts.add_metric(label.split(" ", 1), count)
     yield counts
-    asked = Advice.objects.filter(latency_ms__gt=0)
-    yield AI_LATENCY.family(asked, lambda row: float(row[1]) / 1000, "latency_ms")
+    yield _histogram(
+        "julaba_ai_latency_seconds", "How long advisers took to answer.", tallies.AI_BUCKETS,
+        tallies.counted(tallies.AI_LATENCY, now=now),
+    )  # fmt: skip
     spent = GeminiUsage.objects.aggregate(micro=Sum("cost_micro_usd"))["micro"] or 0
     cost = CounterMetricFamily("julaba_ai_cost", "US dollars that Gemini has cost.")
     cost.add_metric([], spent / 1e6)
@@ -138,9 +127,9 @@ def _advice() -> Iterator[Metric]:
 
 def _judged_answers(most: int = 100) -> Mapping[str, list[tuple[float, float]]]:
     """Return by source what was said (probability of a win) and what came of it (1 or 0), of the newest closed trades."""
-    rows = Advice.objects.filter(
-        signal__trade__status=TradeStatus.CLOSED, confidence__isnull=False, approve__isnull=False
-    )
+    # From the newest answer on, not from all closed trades to their answers.
+    closed = Walked(Q(signal__trade__status=TradeStatus.CLOSED))
+    rows = Advice.objects.filter(closed, confidence__isnull=False, approve__isnull=False)
     found: dict[str, list[tuple[float, float]]] = {}
     for advice in rows.select_related("signal__trade").order_by("-pk")[: most * 5]:
         pairs = found.setdefault(advice.source, [])
@@ -196,45 +185,15 @@ def _operation(now: datetime) -> Iterator[Metric]:
     yield _gauge("julaba_disk_total_bytes", "Size of the disk where the data lies.", usage.total)
 
 
-class Latency:
-    """A histogram over rows that only grow: each scrape adds those that came since, and what was counted stays."""
-
-    def __init__(self, name: str, text: str, bounds: tuple[float, ...]) -> None:
-        self.name, self.text, self.bounds = name, text, bounds
-        self._last, self._sum = 0, 0.0
-        self._counts: Counter[int] = Counter()
-
-    def family(self, rows: QuerySet[Signal] | QuerySet[Advice], value: object, *columns: str) -> HistogramMetricFamily:
-        assert callable(value)
-        fresh: Iterable[tuple[object, ...]] = rows.filter(pk__gt=self._last).order_by("pk").values_list("pk", *columns)
-        if not rows.filter(pk__lte=self._last).exists():
-            self.forget()
-        for row in fresh:
-            self._last = int(str(row[0]))
-            seconds = max(0.0, float(value(row)))
-            self._sum += seconds
-            self._counts[bisect_left(self.bounds, seconds)] += 1
-        names = [*map(str, self.bounds), "+Inf"]
-        totals = accumulate(self._counts[index] for index in range(len(names)))
-        family = HistogramMetricFamily(self.name, self.text)
-        family.add_metric([], buckets=list(zip(names, map(float, totals), strict=True)), sum_value=self._sum)
-        return family
-
-    def forget(self) -> None:
-        """Begin anew: it is another database."""
-        self._last, self._sum = 0, 0.0
-        self._counts.clear()
-
-
-SIGNAL_LATENCY = Latency("julaba_signal_latency_seconds", "From the close of the bar to the decision.", SIGNAL_BUCKETS)
-AI_LATENCY = Latency("julaba_ai_latency_seconds", "How long advisers took to answer.", AI_BUCKETS)
-
-
-def _latency(bar_at: object, timeframe: object, decided_at: object) -> float:
-    assert isinstance(bar_at, datetime)
-    assert isinstance(decided_at, datetime)
-    closed = bar_at + timedelta(milliseconds=timeframes.milliseconds(str(timeframe)))
-    return (decided_at - closed).total_seconds()
+def _histogram(name: str, text: str, bounds: tuple[float, ...], counts: Mapping[str, float]) -> Metric:
+    """Return a histogram of counts by the place of their bound, and their `sum`."""
+    totals = accumulate(counts.get(str(place), 0) for place in range(len(bounds) + 1))
+    family = HistogramMetricFamily(name, text)
+    names = [*map(str, bounds), "+Inf"]
+    family.add_metric(
+        [], buckets=list(zip(names, map(float, totals), strict=True)), sum_value=float(counts.get("sum", 0.0))
+    )
+    return family
 
 
 def _gauge(name: str, text: str, value: Decimal | float) -> GaugeMetricFamily:

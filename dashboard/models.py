@@ -104,3 +104,20 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} of {self.asker}: {self.status or 'not yet'}"
+
+
+class Tally(models.Model):
+    """What a stretch of rows that change no more adds up to, so that nobody adds them up again."""
+
+    name = models.CharField(max_length=20, help_text="What was counted.")
+    first = models.BigIntegerField(help_text="Keys of rows, or days since 0001-01-01: the first of the stretch,")
+    last = models.BigIntegerField(help_text="and its last.")
+    counts = models.JSONField()
+    checked_at = models.DateTimeField(help_text="When it was last compared with the rows.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "first"], name="one_tally_per_stretch")]
+        indexes = [models.Index(fields=["checked_at"], name="tally_checked")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.first} to {self.last}"

@@ -10,8 +10,9 @@ from dashboard import formats, heat
 from dashboard.figures import Figure
 from dashboard.formats import NOTHING, Signed
 from dashboard.listings.trades import EXITS
+from dashboard.sums import Sums
 from trading import selectors
-from trading.selectors import Day, Group, Result, Summary
+from trading.selectors import Day, Group, Summary
 
 Point = tuple[int, float]
 """Seconds since 1970, and quote or a fraction."""
@@ -60,8 +61,8 @@ class Sheet:
     distribution: Sequence[heat.Bin]
 
 
-def sheet(results: Sequence[Result], equity: Sequence[Point], days: Sequence[Day]) -> Sheet:
-    summary = selectors.summary(results)
+def sheet(sums: Sums, equity: Sequence[Point], days: Sequence[Day]) -> Sheet:
+    summary = sums.summary()
     falls = drawdown(equity)
     return Sheet(
         figures=_figures(summary, falls) if summary else [],
@@ -71,8 +72,8 @@ def sheet(results: Sequence[Result], equity: Sequence[Point], days: Sequence[Day
         equity=equity,
         drawdown=falls,
         calendar=calendar(days),
-        hours=heat.hours(results) if summary else [],
-        distribution=heat.distribution(results),
+        hours=heat.hours(sums) if summary else [],
+        distribution=heat.distribution(sums),
     )
 
 

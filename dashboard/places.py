@@ -63,6 +63,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place(name="parameters", label="Parameters", key="p", icon="M1 4h8M12 4h3M1 12h3M7 12h8M10.5 2v4M5.5 10v4"),
             Place(name="proposals", label="Proposals", key="d", icon="M8 1a5 5 0 0 1 3 9v2H5v-2a5 5 0 0 1 3-9zM6 14h4"),
+            Place(name="consents", label="Consents", key="v", icon="M5 2a2 2 0 1 0 .1 0M11 2a2 2 0 1 0 .1 0M1 11c0-5 8-5 8 0M9 8c3-1 6 0 6 3M4 14l2 1 4-3"),
             Place(name="risk", label="Risk", key="r", icon="M8 1l6 2v5c0 4-3 6-6 7-3-1-6-3-6-7V3z"),
             Place(name="reconciliation", label="Reconciliation", key="k", icon="M2 3h5v10H2zM9 3h5v10H9zM4 6h1M4 9h1M11 6h1M11 9h1"),
         ),

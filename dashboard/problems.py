@@ -21,6 +21,11 @@ class StepUpNeeded(exceptions.PermissionDenied):
     default_code = "step_up"
 
 
+class WordNeeded(exceptions.PermissionDenied):
+    default_detail = "This is real money, and asks for a word."
+    default_code = "typed_word"
+
+
 class Conflict(exceptions.APIException):
     status_code = 409
     default_detail = "This cannot be done now."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import OriginValidator, WebsocketDenier
+from channels.sessions import CookieMiddleware
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import path, re_path
@@ -35,6 +35,6 @@ def application(http: Any) -> ProtocolTypeRouter:
     live, nobody = cast("Any", LiveConsumer.as_asgi()), cast("Any", WebsocketDenier.as_asgi())
     patterns: Any = [path("ws/live", live), re_path("", nobody)]
     sockets = URLRouter(patterns)
-    checked: Any = doors.refusing(FullOrigin(AuthMiddlewareStack(sockets), settings.ALLOWED_ORIGINS))
+    checked: Any = doors.refusing(FullOrigin(CookieMiddleware(sockets), settings.ALLOWED_ORIGINS))
     limited: Any = doors.limited(http)
     return ProtocolTypeRouter({"http": limited, "websocket": checked})

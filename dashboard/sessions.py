@@ -5,6 +5,7 @@ The times stand in the session itself, so a request costs no query for them; the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ NOTE_EVERY = timedelta(minutes=1)
 """A session is written at most so often: each request would else write to the database."""
 
 
-def is_over(session: SessionBase, *, now: datetime) -> bool:
+def is_over(session: SessionBase | Mapping[str, Any], *, now: datetime) -> bool:
     """Return whether a session has lasted too long or has not been used for too long; one without times has."""
     begun, seen = _moment(session, BEGUN), _moment(session, SEEN)
     if begun is None or seen is None:
@@ -111,7 +112,7 @@ def renew(request: HttpRequest, *, was: str | None) -> None:
     SessionRecord.objects.filter(session_key=was or "").update(session_key=request.session.session_key)
 
 
-def _moment(session: SessionBase, name: str) -> datetime | None:
+def _moment(session: SessionBase | Mapping[str, Any], name: str) -> datetime | None:
     try:
         return datetime.fromisoformat(session[name])
     except (KeyError, TypeError, ValueError):

@@ -18,8 +18,8 @@ from dashboard import sessions
 
 P = ParamSpec("P")
 FRESH = timedelta(minutes=5)
-ADMIN_APPS = ("auth", "otp_totp", "otp_static", "dashboard")
-"""Whatever the administration changes of accounts, roles and ways in is dangerous."""
+ADMIN_APPS = ("auth", "otp_totp", "otp_static", "dashboard", "notifications_contact")
+"""Whatever the administration changes of accounts, roles and ways in is dangerous; one of Telegram is a way in too."""
 
 
 def is_fresh(request: HttpRequest, *, now: datetime) -> bool:

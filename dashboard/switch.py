@@ -40,6 +40,9 @@ def change(*, state: object, reason: object, by: AbstractBaseUser, now: datetime
     to, why, who = TradingState(str(state)), reason.strip(), by.get_username()
     if not Bot.objects.filter(pk=1).exists():
         raise Refused("state", "there is no account yet, so nothing trades: start Julaba first")
-    if not control.tighten(to, reason=why, now=now, by=who):
-        control.loosen(to, reason=why, now=now, by=who)
+    try:
+        if not control.tighten(to, reason=why, now=now, by=who):
+            control.loosen(to, reason=why, now=now, by=who)
+    except control.StateRefused as refusal:
+        raise Refused("state", f"waits: {refusal}") from refusal
     return Bot.objects.get(pk=1)

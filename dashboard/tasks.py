@@ -14,3 +14,15 @@ def prune() -> None:
     now = timezone.now()
     for part in (sessions, lockout, limits, idempotency):
         part.prune(now=now)
+
+
+@shared_task
+def check_tallies() -> None:
+    """Add up what has settled, before somebody asks, and compare some of what was added up with its rows."""
+    from dashboard import results, tallies
+
+    now = timezone.now()
+    for what in tallies.EVERY:
+        tallies.counted(what, now=now)
+    results.sums(since=now, now=now)
+    tallies.check(now=now, others={results.NAME: results.anew})

@@ -51,21 +51,34 @@ class Sheet:
 def sheet(trade: Trade, *, now: datetime) -> Sheet:
     """Return the whole sheet; orders, steps, fills and verdicts are those that were fetched with the trade."""
     orders = list(trade.orders.all())
+    chart = _chart(trade, orders, now)
     return Sheet(
         trade=trade,
-        figures=_figures(trade, now),
+        figures=_figures(trade, now, worst_r(trade, chart["candles"], now=now)),
         facts=_facts(trade),
         orders=[_order(order, trade) for order in orders],
         chips=presenters.decision_row(trade.signal, trade.signal.verdicts.order_by("position")).chips,
-        chart=_chart(trade, orders, now),
+        chart=chart,
     )
+
+
+def worst_r(trade: Trade, bars: Sequence[candles.Bar], *, now: datetime) -> float | None:
+    """Return how far the price went against the trade, in units of its first risk; None where not all its bars are kept."""
+    risk = abs(float(trade.entry_price) - trade.first_stop)
+    if trade.opened_at is None or risk <= 0:
+        return None
+    begin, end = trade.opened_at.timestamp(), (trade.closed_at or now).timestamp()
+    held = [low if trade.sign > 0 else high for at, _, high, low, _ in bars if begin <= at < end]
+    if not held or bars[0][0] > begin:
+        return None
+    return min(0.0, min(trade.sign * (price - float(trade.entry_price)) for price in held) / risk)
 
 
 def _left_by(trade: Trade) -> str:
     return dict(listing.EXITS).get(trade.exit_reason, formats.words(trade.exit_reason))
 
 
-def _figures(trade: Trade, now: datetime) -> list[Figure]:
+def _figures(trade: Trade, now: datetime, worst: float | None) -> list[Figure]:
     r, best, slip = listing.r_of(trade), listing.best_r(trade), listing.slippage(trade)
     pnl = formats.signed_money(trade.pnl)
     lasted = (trade.closed_at or now) - trade.opened_at if trade.opened_at else None
@@ -97,7 +110,9 @@ def _figures(trade: Trade, now: datetime) -> list[Figure]:
             key="best",
             label="Best seen",
             value=formats.multiple(best).text if best is not None else NOTHING,
-            note=f"{trade.targets_hit} of 3 targets hit",
+            note=f"worst {formats.multiple(worst).text}" if worst is not None else f"{trade.targets_hit} of 3 targets hit",
+            hint="How far the price went for and against the trade while it was held, by closed bars, in units of its "
+            "first risk.",
         ),
         Figure(key="held", label="Held", value=formats.span(lasted) if lasted is not None else NOTHING, note=f"{trade.bars} bars"),
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b32encode
+from collections.abc import Mapping
 from typing import Any
 
 import qrcode
@@ -40,7 +41,7 @@ def is_verified(request: HttpRequest) -> bool:
     return bool(request.session.get(DEVICE_ID_SESSION_KEY)) and bool(request.user.is_verified())  # type: ignore[union-attr]
 
 
-def is_waiting(session: SessionBase) -> bool:
+def is_waiting(session: SessionBase | Mapping[str, Any]) -> bool:
     return bool(session.get(WAITING))
 
 

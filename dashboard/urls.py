@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from dashboard import health_views, logs_views, metrics, views
 from dashboard.api import documents
-from dashboard.views import audit, drafts
+from dashboard.views import audit, consents, drafts
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("trades/", views.trades, name="trades"),
     path("trades/<int:pk>/", views.trade, name="trade"),
     path("trades/<int:pk>/close/", views.close_trade, name="close-trade"),
+    path("trades/<int:pk>/by-hand/<slug:act>/", views.instruct_trade, name="instruct-trade"),
     path("trades/<int:pk>/notes/", views.note_trade, name="note-trade"),
     path("signals/", views.signals, name="signals"),
     path("signals/<int:pk>/", views.decision, name="decision"),
@@ -34,6 +35,7 @@ urlpatterns = [
     path("parity/", views.parity, name="parity"),
     path("parity/start/", views.start_parity, name="start-parity"),
     path("performance/", views.performance, name="performance"),
+    path("performance/report/", views.report, name="report"),
     path("ai-report/", views.ai_report, name="ai-report"),
     path("ai-report/lift/", views.lift_bypass, name="lift-bypass"),
     path("ml-report/", views.ml_report, name="ml-report"),
@@ -50,6 +52,8 @@ urlpatterns = [
     path("parameters/history/", views.revisions, name="revisions"),
     path("parameters/history/<int:number>/", drafts.revision, name="revision"),
     path("parameters/history/<int:number>/roll-back/", drafts.roll_back, name="roll-back-parameters"),
+    path("consents/", consents.consents, name="consents"),
+    path("consents/<int:pk>/<slug:act>/", consents.answer_consent, name="answer-consent"),
     path("risk/", views.risk, name="risk"),
     path("reconciliation/", views.reconciliation, name="reconciliation"),
     path("invariants/", views.invariants, name="invariants"),

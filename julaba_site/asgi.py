@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julaba_site.settings")
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
-# The routing imports models, so Django has to be set up before it.
+# They import models, so Django has to be set up before.
 from dashboard import routing  # noqa: E402
+from dashboard.handler import Handler  # noqa: E402
 
-application = routing.application(http)
+application = routing.application(Handler())

@@ -50,4 +50,5 @@ def beat(*, tick_s: float, scan_s: float, propose_s: float) -> dict[str, dict[st
         "alerts": {"task": "notifications.tasks.watch", "schedule": 10, "options": {"expires": 9}},
         "prune-messages": {"task": "notifications.tasks.prune", "schedule": 3600, "options": {"expires": 3000}},
         "prune-access": {"task": "dashboard.tasks.prune", "schedule": 3600, "options": {"expires": 3000}},
+        "check-tallies": {"task": "dashboard.tasks.check_tallies", "schedule": 3600, "options": {"expires": 3000}},
     }

@@ -168,6 +168,8 @@ EXPOSED = security.is_exposed(mode=TRADING_MODE, hosts=[*ALLOWED_HOSTS, env.text
 """More than a demo on somebody's own machine: others reach the pages, or the money is real."""
 REQUIRE_TOTP = env.flag("REQUIRE_TOTP", default=EXPOSED)
 """The administration and going live ask for a code of an authenticator."""
+SECOND_PERSON = env.flag("SECOND_PERSON", default=False)
+"""What loosens is done once another person has consented; trading/services/consents.py says what that is."""
 SESSION_IDLE_MINUTES = env.whole(
     "SESSION_IDLE_MINUTES", 30 if EXPOSED else SESSION_HOURS * 60, low=5, high=SESSION_HOURS * 60
 )
@@ -206,22 +208,27 @@ DATABASES: dict[str, Any] = {
         conn_health_checks=True,
     )
 }
+WEB_CONNECTIONS = env.whole("WEB_CONNECTIONS", 8, low=2, high=100)
+"""So many requests the web process answers at once, each in a thread with a connection."""
+_IS_WEB = env.text("JULABA_ROLE", "").lower() == "web"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
-    # A kept SQLite connection saves nothing, and one per thread holds the write-ahead log open.
-    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    if not _IS_WEB:
+        # Kept, it saves a process with one thread nothing, and holds the write-ahead log open.
+        DATABASES["default"]["CONN_MAX_AGE"] = 0
 else:
     # A process that is paused in the middle of a transaction must not keep the others from taking over.
     _LIMITS = {"lock_timeout": 5_000, "idle_in_transaction_session_timeout": 2_500, "statement_timeout": 30_000}
     DATABASES["default"].setdefault("OPTIONS", {})["options"] = " ".join(
         f"-c {name}={milliseconds}" for name, milliseconds in _LIMITS.items()
     )
-    if env.text("JULABA_ROLE", "").lower() == "web":
-        # Each request runs in a thread of its own. Together they get so many connections and wait for them, so that
-        # however many pages are asked for, the server has one for the tick.
+    if _IS_WEB:
+        # All of its threads together get so many connections and wait for them, so that however many pages are asked
+        # for, the server has one for the tick.
         DATABASES["default"]["CONN_MAX_AGE"] = 0
-        _most = env.whole("WEB_CONNECTIONS", 8, low=2, high=100)
-        DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _most, "timeout": 5, "max_waiting": 200}
+        DATABASES["default"]["OPTIONS"]["pool"] = {
+            "min_size": 1, "max_size": WEB_CONNECTIONS, "timeout": 5, "max_waiting": 200,
+        }  # fmt: skip
 
 # --- Redis, Celery, Channels --------------------------------------------------------------------------
 REDIS_URL = env.secret("REDIS_URL") or embedded.redis_url(JULABA_DATA_DIR)

@@ -94,14 +94,15 @@ class NoRedisError(Exception):
 
 def run(stack: Stack) -> None:
     """Start everything and look after it until asked to stop."""
-    with Supervisor(parent=stack.parent, log=Path(stack.log)) as supervisor:
+    signs = Path(stack.log).parent.parent / "run"
+    with Supervisor(parent=stack.parent, log=Path(stack.log), notes=signs / "ended") as supervisor:
         if stack.redis_command:
             _start_redis(supervisor, stack.redis_command, stack.redis_socket)
         _start_web(supervisor, stack)
         if stack.needs_past:
             _replay_the_past(supervisor)
         # A worker can go deaf, such as after a Redis that hung: it lives, and hears nothing any more.
-        heartbeat = Path(stack.log).parent.parent / "run" / "tick.alive"
+        heartbeat = signs / "tick.alive"
         command = ["env", f"JULABA_HEARTBEAT={heartbeat}", *CELERY, "-Ajulaba_site", *WORKER, "-c1"]
         command += ["-Qtrading", "-ntrading@%h", f"--max-memory-per-child={MOST_MEMORY_KB}"]
         # Left alone, a worker drops its task at once: SIGTERM would let it finish, up to a minute later.
@@ -116,7 +117,7 @@ def run(stack: Stack) -> None:
         beat = [*PYTHON, "-m", "julaba_site.beat"]
         supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
         # Who looks after alerts and sends messages may be silent itself: then this does, once in a while.
-        looked = Path(stack.log).parent.parent / "run" / "watch.alive"
+        looked = signs / "watch.alive"
         supervisor.start(
             Child(
                 "watch", [*MANAGE, "watch"], runs_once=True, stands_in=True, heartbeat=looked, silence_s=WATCH_SILENCE_S
@@ -135,7 +136,8 @@ def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
 
 def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     listen = [f"--host={stack.host}", f"--port={stack.port}", "--timeout-graceful-shutdown=3", "--lifespan=off"]
-    sockets = ["--ws=websockets-sansio", "--ws-max-size=65536"]
+    # Packed, each socket would pack every frame anew, and hold 300 kB to do so.
+    sockets = ["--ws=websockets-sansio", "--ws-max-size=65536", "--ws-per-message-deflate=false"]
     terse = ["--log-level=warning", "--no-server-header"]
     # Nobody but a proxy that was named may say where a request came from.
     proxies = ["--proxy-headers", f"--forwarded-allow-ips={stack.proxies}"] if stack.proxies else ["--no-proxy-headers"]

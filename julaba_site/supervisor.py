@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, Self
 
-from julaba_site import kept_log, sd_notify
+from julaba_site import ended, kept_log, sd_notify
 
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
@@ -108,11 +108,13 @@ class Supervisor:
     """Looks after its children inside a `with` block; leaving it stops them, the last started first.
 
     Given its `parent` process, it stops as soon as that has died. What is written is kept in `log` too, which this
-    one process alone turns over when it has grown.
+    one process alone turns over when it has grown. A child that ended by itself leaves its exit code in a file of
+    its name in `notes`.
     """
 
-    def __init__(self, *, parent: int | None = None, log: Path | None = None) -> None:
+    def __init__(self, *, parent: int | None = None, log: Path | None = None, notes: Path | None = None) -> None:
         self._log = _kept(log) if log else None
+        self._notes = notes
         self._children: list[Child] = []
         self._pipes = selectors.DefaultSelector()
         self._parent = parent
@@ -245,8 +247,17 @@ class Supervisor:
         child.pipe.close()
         child.process, child.exit_code, child.unfinished = None, process.returncode, b""
         if not (child.runs_once or self._is_stopping):
+            self._note(child.name, process.returncode)
             wait = child.plan_restart()
             self.say(f"{child.name} ended with exit code {process.returncode}; starting it again in {wait:.0f} s")
+
+    def _note(self, name: str, exit_code: int) -> None:
+        if self._notes is None:
+            return
+        try:
+            ended.note(self._notes, name, exit_code)
+        except OSError as error:  # such as a full disk, which is an alert of its own
+            self.say(f"that {name} ended cannot be noted: {error}")
 
     def _write(self, name: str, line: bytes) -> None:
         rest = f"{name:<7} | ".encode() + line + b"\n"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.core import bitcoin, multi_timeframe
+from trading.core import bitcoin, multi_timeframe, timeframes
+from trading.core.book_history import BookHistory, known_at
 from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
 from trading.core.types import REGIMES, Regime, Side
@@ -22,7 +23,7 @@ from trading.core.types import REGIMES, Regime, Side
 if TYPE_CHECKING:  # who only reads rows of features compiles nothing
     from trading.core.analysis import Analysis
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a value comes to mean something else under the same name."""
 DIRECTED = (
     "side",
@@ -47,6 +48,8 @@ DIRECTED = (
     "bitcoin_trend",
     "bitcoin_rsi",
     "relative_strength",
+    "order_book_imbalance",
+    "funding_rate",
 )
 MARKET = (
     "atr_fraction",
@@ -59,6 +62,7 @@ MARKET = (
     "volume_ratio",
     "volume_trend",
     "bitcoin_correlation",
+    "open_interest_change",
     "hour",
     "weekday",
     "busy_session",
@@ -91,23 +95,33 @@ def at(
     sides: NDArray[np.int8],
     params: Params,
     leader: Candles | None,
+    book: BookHistory | None = None,
 ) -> Floats:
     """Return one row for each of `bars` (indices), with the side (+1, -1) of its setup; columns are NAMES.
 
-    `leader` are BTC's bars of the same times, None where there are none.
+    `leader` are BTC's bars of the same times, `book` records of the pair's; None where there are none.
     """
     reader = _Reader(candles, analysis, bars)
     columns = {**_of_price(reader), **_of_indicators(reader), **_of_time(candles.opened[bars], params)}
     columns |= {**_of_timeframes(reader), **_of_bitcoin(reader, leader, params), **_of_regime(analysis.regime[bars])}
+    columns |= _of_book(book, candles.opened[bars] + timeframes.milliseconds(candles.timeframe))
     sign = sides.astype(np.float64)
     columns |= {name: columns[name] * sign for name in DIRECTED if name != "side"} | {"side": sign}
     return np.stack([columns[name] for name in NAMES], axis=1)
 
 
-def last(candles: Candles, analysis: Analysis, *, side: Side, params: Params, leader: Candles | None) -> Floats:
+def last(
+    candles: Candles,
+    analysis: Analysis,
+    *,
+    side: Side,
+    params: Params,
+    leader: Candles | None,
+    book: BookHistory | None = None,
+) -> Floats:
     """Return the row of the last bar."""
     bars, sides = np.array([len(candles) - 1], dtype=np.int64), np.array([side.sign], dtype=np.int8)
-    row: Floats = at(candles, analysis, bars=bars, sides=sides, params=params, leader=leader)[0]
+    row: Floats = at(candles, analysis, bars=bars, sides=sides, params=params, leader=leader, book=book)[0]
     return row
 
 
@@ -222,6 +236,16 @@ def _of_bitcoin(reader: _Reader, leader: Candles | None, params: Params) -> dict
         "relative_strength": reader.ago(beside.relative_strength),
         "bitcoin_rsi": reader.ago(beside.rsi) - 50.0,
         "bitcoin_trend": np.where(way == 0.0, np.nan, way),  # 0 says that BTC has no bar there, or too few before it
+    }
+
+
+def _of_book(book: BookHistory | None, closed: Ints) -> dict[str, Floats]:
+    """Return what had been recorded when each bar closed, not when it was judged: that is the same in training."""
+    known = known_at(book, closed)
+    return {
+        "order_book_imbalance": known.imbalance,
+        "funding_rate": known.funding_rate,
+        "open_interest_change": known.open_interest_change,
     }
 
 

@@ -28,6 +28,7 @@ from trading.core.types import Side
 from trading.models import Advice, ParameterRevision, SignalVerdict, Trade, TradeStatus
 from trading.past import Read
 from trading.research.inputs import VERDICTS
+from trading.selectors.books import books_between
 from trading.services import parameters
 
 MOST = 20_000
@@ -198,5 +199,6 @@ def _at(found: Sequence[Ended], params: Params, read: Read) -> Mapping[int, Floa
         sides=np.array([each.side.sign for each in known], dtype=np.int8),
         params=params,
         leader=read(bitcoin.leader_of(symbol), timeframe, start, end),
+        book=books_between(symbol, found[0].bar_at, end),
     )
     return {each.signal: row for each, row in zip(known, x, strict=True)}

@@ -25,6 +25,7 @@ from trading.core.params import SPECS, Params
 from trading.core.ports import UnknownSymbol
 from trading.core.types import Market
 from trading.research.performance import Stretch
+from trading.selectors.books import books_between
 from trading.services import parameters
 
 TRADED, SIMULATED, STORED = "traded", "simulated", "stored"
@@ -88,13 +89,15 @@ def _gather(run: TrainingRun, ground: Ground, held: Work) -> None:
     """Write the samples of the backtest, symbol by symbol."""
     now, strategies = timezone.now(), wiring.strategy_list()
     series = ground.stretch.series
+    # Of another market than the one that is traded no books are on record.
+    books = books_between if ground.venue == market_wiring.venue_key() else samples.no_book
     if run.options.get("setups", EVERY) == TAKEN:
         balance = Decimal(settings.PAPER_BALANCE)
-        for found in samples.traded_setups(ground.stretch, ground.markets, strategies, balance, ground.leaders):
+        for found in samples.traded_setups(ground.stretch, ground.markets, strategies, balance, ground.leaders, books):
             count = samples.store(found, venue=ground.venue, now=now)
             held.step(text=f"{found.candles.symbol}: {count} setups taken")
         return
-    every = samples.every_setup(series, ground.markets, ground.stretch.params, strategies, ground.leaders)
+    every = samples.every_setup(series, ground.markets, ground.stretch.params, strategies, ground.leaders, books)
     for number, found in enumerate(every, start=1):
         count = samples.store(found, venue=ground.venue, now=now)
         text = f"{found.candles.symbol}: {count} setups in {len(found.candles)} bars"

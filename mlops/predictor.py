@@ -50,6 +50,7 @@ def answered(question: Question, source: str, kind: ModelKind, holder: Holder, o
         side=question.setup.side,
         params=question.params,
         leader=question.leader(),
+        book=question.book(),
     )
     try:
         made = opinion(_champion(question, kind, holder), row, question)

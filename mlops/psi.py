@@ -13,6 +13,8 @@ from trading.core.candles import Floats
 BINS = 10
 MOVED = 0.25
 """From here on a distribution is another one; below 0.1 it is the same."""
+MOST_MISSING = 0.5
+"""Of what was seen in training; what is known of a column that lacks more says too little to compare with."""
 _LEAST_SHARE = 1e-3
 """Of an empty bin, whose logarithm would be nothing."""
 
@@ -35,14 +37,22 @@ def profile(x: NDArray[np.float32], names: Sequence[str]) -> dict[str, Profile]:
     return made
 
 
-def index(before: Profile, now: Floats) -> float:
-    """Return the sum over bins of (now - before) times log(now / before); 0 is the same distribution."""
-    was = np.maximum(np.array(before["shares"]), _LEAST_SHARE)
-    found = np.maximum(_shares(now, np.array(before["edges"], dtype=np.float64)), _LEAST_SHARE)
+def index(before: Profile, now: Floats) -> float | None:
+    """Return the sum over bins of (now - before) times log(now / before); 0 is the same distribution.
+
+    That less is missing than before, as where a venue has begun to tell a value, is no other distribution: then what is
+    known is compared, or nothing (None) where too little of it was known.
+    """
+    was, found = np.array(before["shares"]), _shares(now, np.array(before["edges"], dtype=np.float64))
+    if found[-1] < was[-1]:
+        if was[-1] > MOST_MISSING:
+            return None
+        was, found = was[:-1] / was[:-1].sum(), found[:-1] / found[:-1].sum()
+    was, found = np.maximum(was, _LEAST_SHARE), np.maximum(found, _LEAST_SHARE)
     return float(((found - was) * np.log(found / was)).sum())
 
 
-def indices(before: Mapping[str, Profile], now: Floats, names: Sequence[str]) -> dict[str, float]:
+def indices(before: Mapping[str, Profile], now: Floats, names: Sequence[str]) -> dict[str, float | None]:
     """Return the index of each column that has a profile, by name."""
     return {name: index(before[name], now[:, place]) for place, name in enumerate(names) if name in before}
 

@@ -72,8 +72,11 @@ def fit(data: Dataset, settings: Settings) -> Trained:
         early_stopping=False,
         random_state=settings.seed,
     )
+    x = data.x[:, _COLUMNS]
+    # scikit-learn cannot take a column that is missing everywhere; one that is always the same splits nothing.
+    x[:, np.isnan(x).all(axis=0)] = 0.0
     with _alone():
-        made.fit(data.x[:, _COLUMNS], data.won, sample_weight=training.balanced(data.won, data.weight))
+        made.fit(x, data.won, sample_weight=training.balanced(data.won, data.weight))
     return Trained(classifier=made)
 
 

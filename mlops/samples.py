@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from mlops import features, following
 from mlops.models import Sample, SampleSource
 from trading.core import bitcoin, timeframes
 from trading.core.analysis import analyse
+from trading.core.book_history import BookHistory
 from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
 from trading.core.slippage import Slippage
@@ -28,6 +29,14 @@ WEIGHTS = {SampleSource.BACKTEST: 0.3, SampleSource.SHADOW: 0.3, SampleSource.LI
 BATCH = 500
 KEY = ("source", "venue", "symbol", "timeframe", "bar_at")
 REST = ("mode", "weight", "ended_at", "side", "features", "schema_hash", "passed", "won", "r", "at")
+
+
+ReadBook = Callable[[str, datetime, datetime], BookHistory | None]
+"""Returns what was recorded of a pair's book that says something about any moment between the two."""
+
+
+def no_book(symbol: str, start: datetime, end: datetime) -> None:
+    """Read nothing: of these candles' market no books were recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +60,7 @@ def every_setup(
     params: Params,
     strategies: Sequence[Strategy],
     leaders: Mapping[str, Candles],
+    books: ReadBook = no_book,
 ) -> Iterator[Found]:
     """Yield by symbol each setup that ended within the candles, as if it alone had been followed.
 
@@ -66,8 +76,7 @@ def every_setup(
         kept = made.bar >= 0
         r = made.r[kept]
         # What earns exactly nothing is no win.
-        leader = leaders.get(bitcoin.leader_of(each.candles.symbol))
-        x = _features(each.candles, params, bar[kept], side[kept], leader)
+        x = _features(each.candles, params, bar[kept], side[kept], leaders, books)
         yield Found(
             candles=each.candles,
             bar=bar[kept],
@@ -86,6 +95,7 @@ def traded_setups(
     strategies: Sequence[Strategy],
     balance: Decimal,
     leaders: Mapping[str, Candles],
+    books: ReadBook = no_book,
 ) -> list[Found]:
     """Return by symbol those setups that a backtest with one account took and that ended."""
     prepared = backtest.prepare(
@@ -113,7 +123,7 @@ def traded_setups(
         ended = np.minimum(written.closed_tick[trades[own]] - prepared.bars.first[symbol], len(candles) - 1)
         bar, side = prepared.setups.bar[setup], _sides(prepared.setups.side[setup])
         r = pnl[own] / risked[own]
-        x = _features(candles, stretch.params, bar, side, leaders.get(bitcoin.leader_of(candles.symbol)))
+        x = _features(candles, stretch.params, bar, side, leaders, books)
         passed = np.ones(len(bar), dtype=np.bool_)
         found.append(Found(candles=candles, bar=bar, side=side, r=r, won=pnl[own] > 0, ended=ended, passed=passed, x=x))
     return found
@@ -162,8 +172,23 @@ def _row(found: Found, place: int, venue: str, now: datetime) -> Sample:
     )
 
 
-def _features(candles: Candles, params: Params, bar: Ints, side: NDArray[np.int8], leader: Candles | None) -> Floats:
-    return features.at(candles, analyse(candles, params), bars=bar, sides=side, params=params, leader=leader)
+def _features(
+    candles: Candles,
+    params: Params,
+    bar: Ints,
+    side: NDArray[np.int8],
+    leaders: Mapping[str, Candles],
+    books: ReadBook,
+) -> Floats:
+    return features.at(
+        candles,
+        analyse(candles, params),
+        bars=bar,
+        sides=side,
+        params=params,
+        leader=leaders.get(bitcoin.leader_of(candles.symbol)),
+        book=books(candles.symbol, candles.opened_at(0), candles.closed_at(len(candles) - 1)),
+    )
 
 
 def packed(row: Floats) -> bytes:

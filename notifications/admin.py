@@ -6,11 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
+from django.utils import timezone
 
 from notifications.kinds import CHOICES, KINDS, RULED
 from notifications.models import Alert, AlertRule, Confirmation, Contact, Delivery, Preference, Update
 from trading.admin_readonly import ReadOnly
+from trading.services import audit
 
 
 class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -27,11 +30,30 @@ class PreferenceInline(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
 
 
+def _tell(request: HttpRequest, contact: Contact, text: str) -> None:
+    details = {"telegram_user": contact.telegram_user_id, "chat": contact.chat_id}
+    name = request.user.get_username()
+    audit.record("contact", actor=name, at=timezone.now(), about=str(contact.user), text=text, details=details)
+
+
 @admin.register(Contact)
 class ContactAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("user", "telegram_user_id", "chat_id", "receives")
     list_select_related = ("user",)
     inlines = (PreferenceInline,)
+    actions = None
+
+    def log_addition(self, request: HttpRequest, obj: Contact, message: Any) -> LogEntry:
+        _tell(request, obj, "Let somebody in by Telegram")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Contact, message: Any) -> LogEntry:
+        _tell(request, obj, "Changed who comes in by Telegram")
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        super().delete_model(request, obj)
+        _tell(request, obj, "Let somebody in by Telegram no more")
 
 
 class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]

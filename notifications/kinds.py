@@ -33,6 +33,7 @@ FACTS: dict[str, Kind] = {
     "exit_refused": Kind(text="The venue refused to close a position", severity=CRITICAL),
     "live_approved": Kind(text="Real money was approved"),
     "live_revoked": Kind(text="Real money was revoked"),
+    "access": Kind(text="A way in was used from a new address, or changed"),
     "self_test_failed": Kind(text="The daily trial of stops failed", severity=CRITICAL),
     "trading_refused": Kind(text="Nothing can be traded", severity=CRITICAL),
     "ai_down": Kind(text="Gemini is left alone for a while"),
@@ -50,12 +51,19 @@ FACTS: dict[str, Kind] = {
     "backup_trial_failed": Kind(text="The newest backup cannot be restored", severity=CRITICAL),
     "restored": Kind(text="The system was restored from a backup", severity=CRITICAL),
     "manual_close": Kind(text="A person asked to close a trade", severity=INFO, voice=Voice.SILENT),
+    "manual_act": Kind(
+        text="A person asked for a part to be closed or the stop to be moved", severity=INFO, voice=Voice.SILENT
+    ),
+    "manual_done": Kind(text="What a person asked of a trade was done", severity=INFO, voice=Voice.SILENT),
+    "manual_refused": Kind(text="What a person asked of a trade could not be done"),
 }
 """Events of the journal that are alerts: each is told once and is over at once."""
 
 CONDITIONS: dict[str, Kind] = {
     "tick_age": Kind(text="Nobody trades", severity=CRITICAL, threshold=30, unit="seconds since the last tick"),
     "data_old": Kind(text="Prices are old", severity=CRITICAL, threshold=300, unit="seconds since the newest price"),
+    "price_old": Kind(text="The price of a pair is old", threshold=300, unit="seconds since its newest price"),
+    "bars_old": Kind(text="Bars are not judged", threshold=300, unit="seconds since one was due"),
     "unprotected": Kind(
         text="A position has no stop", severity=CRITICAL, threshold=8, unit="seconds without a stop", cool_down_s=60
     ),
@@ -78,6 +86,7 @@ CONDITIONS: dict[str, Kind] = {
     "beat": Kind(
         text="Beat sends no tasks", severity=CRITICAL, threshold=40, unit="seconds since the last one", cool_down_s=60
     ),
+    "process": Kind(text="A process ended by itself"),
     "stream": Kind(text="The stream of prices is silent", threshold=60, unit="seconds since the venue was heard"),
     "breaker": Kind(text="A circuit breaker holds entries back", cool_down_s=60),
     "venue_pause": Kind(text="The venue asked to be left alone", threshold=60, unit="seconds that it still lasts"),

@@ -15,6 +15,10 @@ LONGEST = 4096
 LONGEST_CAPTION = 1024
 """UTF-16 units of the words under a picture or a document."""
 _LONGEST_LINE = 900
+"""Letters of a line; what a hostile one has beyond them is not worth a message."""
+_LONGEST_PIECE = 800
+"""UTF-16 units, escaped, after which a line goes on in a line of its own; with a heading it fits under a picture."""
+_LONGEST_TITLE = 200
 _TAG = re.compile(r"</?(?:b|pre)>")
 
 
@@ -52,6 +56,9 @@ def pages(title: str, lines: Sequence[Line], *, longest: int = LONGEST) -> list[
     if _units(whole) <= longest:
         return [whole]
     room = longest - _units(_heading(title)) - 20
+    lines = [
+        Line(piece, line.is_mono) for line in lines for piece in _pieces(line.text, min(_LONGEST_PIECE, room - 13))
+    ]
     return ["\n".join((_heading(title), *_blocks(part))) for part in _parts(lines, room)]
 
 
@@ -61,7 +68,21 @@ def plain(markup: str) -> str:
 
 
 def _heading(title: str) -> str:
-    return f"{mode()} · <b>{_escape(title[:200])}</b>"
+    """Return the first line; letters that take more room than one are cut before the others."""
+    return f"{mode()} · <b>{_escape(_pieces(title, _LONGEST_TITLE)[0])}</b>"
+
+
+def _pieces(words: str, longest: int) -> list[str]:
+    """Cut what would take more than `longest` units when it is escaped, between two letters; never nothing."""
+    pieces, used = [""], 0
+    for letter in _cut(words):
+        units = _units(html.escape(letter, quote=False))
+        if used + units > longest and pieces[-1]:
+            pieces.append("")
+            used = 0
+        pieces[-1] += letter
+        used += units
+    return pieces
 
 
 def _blocks(lines: Sequence[Line]) -> list[str]:
@@ -86,9 +107,12 @@ def _parts(lines: Sequence[Line], room: int) -> list[list[Line]]:
     return parts
 
 
+def _cut(words: str) -> str:
+    return words if len(words) <= _LONGEST_LINE else f"{words[: _LONGEST_LINE - 1]}…"
+
+
 def _escape(words: str) -> str:
-    cut = words if len(words) <= _LONGEST_LINE else f"{words[:_LONGEST_LINE]}…"
-    return html.escape(cut, quote=False)
+    return html.escape(_cut(words), quote=False)
 
 
 def _units(words: str) -> int:

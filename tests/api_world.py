@@ -12,7 +12,7 @@ from mlops.models import ChatMessage, ModelVersion
 from notifications.models import Alert, Severity
 from tests import factories, page_factories, pair_factories
 from tests.mlops import report_rows
-from trading.models import BacktestRun, ParameterDraft, Proposal, Scan, Signal, Trade
+from trading.models import BacktestRun, Consent, ParameterDraft, Proposal, Scan, Signal, Trade
 from trading.services import notes, parameters
 
 _OF = {
@@ -20,6 +20,7 @@ _OF = {
     "signals": Signal,
     "decisions": Signal,
     "proposals": Proposal,
+    "consents": Consent,
     "backtests": BacktestRun,
     "alerts": Alert,
     "scans": Scan,
@@ -47,6 +48,11 @@ def fill(now: datetime) -> User:
     Proposal.objects.create(
         symbol="BTC/USDT", side="long", price=67_000.0, mode="confirm", confidence=0.7, reason="strong trend",
         created_at=now, expires_at=now + timedelta(minutes=5),
+    )  # fmt: skip
+    Consent.objects.create(
+        act="loosen", about="active", text="Trading is set to running.", arguments={"to": "active"},
+        reason="looked at it", asked_by=factories.user("otto", is_staff=False), asked_at=now,
+        expires_at=now + timedelta(hours=1),
     )  # fmt: skip
     return operator
 

@@ -45,6 +45,7 @@ for _name in (
     "JULABA_HOST",
     "TRUSTED_PROXIES",
     "REQUIRE_TOTP",
+    "SECOND_PERSON",
     "SESSION_HOURS",
     "SESSION_IDLE_MINUTES",
     "GEMINI_API_KEY",

@@ -13,7 +13,7 @@ from trading import past
 from trading.core import timeframes
 from trading.core.candles import Candles
 from trading.core.position import ExitRules, Position
-from trading.models import EquityPoint, OrderRole, Trade
+from trading.models import EquityPoint, Instruction, InstructionStatus, OrderRole, Trade
 from trading.research import exit_audit
 from trading.research.audit import Cause
 from trading.research.exit_audit import Due, Left
@@ -42,7 +42,9 @@ def left(*, since: datetime, now: datetime) -> list[ExitRow]:
     """Return the exits of the trades that were open at `since` or later, by trade, each beside what the bars give."""
     read = cache(past.reader())
     trades = Trade.objects.filter(quantity__gt=0).exclude(closed_at__lt=since).select_related("signal").order_by("pk")
-    return [row for trade in trades.prefetch_related("orders__fills") for row in _rows(trade, read, now)]
+    return [
+        row for trade in trades.prefetch_related("orders__fills", "instructions") for row in _rows(trade, read, now)
+    ]
 
 
 def _rows(trade: Trade, read: past.Read, now: datetime) -> Iterator[ExitRow]:
@@ -61,13 +63,15 @@ def _rows(trade: Trade, read: past.Read, now: datetime) -> Iterator[ExitRow]:
             yield _row(trade, each, None, Cause.NOT_STORED, "not every bar since the entry is stored: fetch candles")
         return
     due = [each for each in _due(trade, candles) if trade.closed_at is not None or each.bar_at + 2 * span <= now]
-    is_first = True
+    is_first, by_hand = True, _first_by_hand(trade)
     for one, other in zip_longest(done, due):
         if one is None and trade.closed_at is not None:
             return  # what is left of a trade that is over was said with its last exit
         ticked = other is not None and _ticked(other, trade)
         cause, text = exit_audit.explain(one, other, candles=candles, ticked=ticked, is_first=is_first)
         is_first = is_first and cause is Cause.SAME
+        if by_hand is not None and cause not in (Cause.SAME, Cause.BY_HAND) and _moment(one, other) >= by_hand.asked_at:
+            cause, text = Cause.BY_HAND, f"{by_hand.by} had asked to {by_hand.get_act_display()}: {by_hand.text}"
         yield _row(trade, one, other, cause, text)
 
 
@@ -89,6 +93,20 @@ def _done(trade: Trade) -> list[Left]:
             )
         )
     return sorted(found, key=lambda each: each.at)
+
+
+def _first_by_hand(trade: Trade) -> Instruction | None:
+    """Return the first act by hand that changed the position; what leaves after it is another's doing than the bars'."""
+    done = [each for each in trade.instructions.all() if each.status == InstructionStatus.DONE and each.ended_at]
+    return min(done, key=lambda each: each.asked_at, default=None)
+
+
+def _moment(one: Left | None, other: Due | None) -> datetime:
+    """Return when an exit was filled, else when it fell due; one of the two is there."""
+    if one is not None:
+        return one.at
+    assert other is not None
+    return other.bar_at
 
 
 def _due(trade: Trade, candles: Candles) -> Sequence[Due]:

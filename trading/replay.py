@@ -12,10 +12,12 @@ from django.conf import settings
 from trading import wiring
 from trading.adapters.candle_store import CandleStore
 from trading.adapters.stored_market import StoredMarket
+from trading.core import timeframes
 from trading.core.candles import Candles
 from trading.core.params import Params
 from trading.core.slippage import Slippage
 from trading.research.performance import Stretch
+from trading.research.trials import Progress
 from trading.services import parameters, replay_report, replaying, scratch
 
 DEFAULT_FEE_RATE = Decimal("0.001")
@@ -35,14 +37,15 @@ def run(
     values: Mapping[str, Any],
     seed: int | None,
     exchange: str,
+    progress: Progress = lambda done, of: None,
 ) -> dict[str, Any]:
     """Replay stored candles through the live tick in a scratch database and return the report.
 
-    `values` are the parameters that differ from the defaults. Raises ParamsError, UnknownTimeframe,
+    `values` are the parameters that differ from the defaults; `progress` is told of each tick. Raises ParamsError, UnknownTimeframe,
     StrategyError, CandleStoreError (nothing stored, gaps) and NothingToReplay.
     """
     asked = stretch(symbols=symbols, timeframe=timeframe, start=start, end=end, values=values, exchange=exchange)
-    return over(asked, seed=seed)
+    return over(asked, seed=seed, progress=progress)
 
 
 def stretch(
@@ -65,7 +68,7 @@ def stretch(
     return Stretch(params=params, series=series, first=first, last=last)
 
 
-def over(asked: Stretch, *, seed: int | None) -> dict[str, Any]:
+def over(asked: Stretch, *, seed: int | None, progress: Progress = lambda done, of: None) -> dict[str, Any]:
     """Replay a stretch that is in memory and return the report."""
     params, series = asked.params, asked.series
     market = StoredMarket(series, fee_rate=DEFAULT_FEE_RATE)
@@ -75,7 +78,15 @@ def over(asked: Stretch, *, seed: int | None) -> dict[str, Any]:
         parameters.revise(
             values=params.as_json(), reason="replay", author=None, expected_number=revision.number, now=asked.first
         )
-        replaying.run(ports=replayed, timeframe=params.timeframe, start=asked.first, end=asked.last)
+        span = timeframes.length(params.timeframe)
+        ticks = (asked.last - asked.first) // span + 1
+        replaying.run(
+            ports=replayed,
+            timeframe=params.timeframe,
+            start=asked.first,
+            end=asked.last,
+            on_progress=lambda now: progress((now - asked.first) // span + 1, ticks),
+        )
         return replay_report.build(asked)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from trading import backtest, past, replay, sharing, studies
@@ -43,6 +44,8 @@ MISTAKES: dict[type[BaseException], str] = {
         "",
     ),
     SoftTimeLimitExceeded: "it took longer than a run may: ask for fewer bars or symbols",
+    OperationalError: "the database did not take a step of it: make room where its disk is full, and ask again",
+    OSError: "a file could not be read or written: make room where the disk is full, and ask again",
     MemoryError: "there was not memory enough: ask for fewer bars or symbols",
 }
 """What a person can put right, and the sentence where the error has none of its own."""

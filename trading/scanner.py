@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from trading import market_wiring, wiring
@@ -40,6 +41,11 @@ def begin(*, now: datetime) -> tuple[int, list[int]]:
     return made.pk, []
 
 
+def lost_parts(*, now: datetime) -> list[tuple[int, int]]:
+    """Return the scan and the begin of each part that is asked for again."""
+    return scanning.lost_parts(now=now)
+
+
 def measure_part(pk: int, start: int, *, now: datetime) -> None:
     """Measure one part; whoever adds the last one looks after the watch list. Raises ImproperlyConfigured."""
     made = Scan.objects.filter(pk=pk, finished_at=None).first()
@@ -55,7 +61,9 @@ def measure_part(pk: int, start: int, *, now: datetime) -> None:
 
 def sources() -> Sources:
     """Return where scans get what they measure; raises ImproperlyConfigured."""
-    return Sources(market_data=wiring.market_data(), strategies=wiring.strategy_list(), books=_books())
+    return Sources(
+        market_data=wiring.market_data(), strategies=wiring.strategy_list(), books=_books(), clock=timezone.now
+    )
 
 
 def _watch(made: Scan, params: Params, now: datetime) -> None:
@@ -67,7 +75,9 @@ def _books() -> Books:
     made: Books = (
         import_string(_SIMULATED_BOOKS)(seed=settings.SIMULATION_SEED)
         if settings.EXCHANGE == market_wiring.SIMULATED
-        else import_string(_CCXT_BOOKS)(market_wiring.client(sandbox=settings.EXCHANGE_SANDBOX))
+        else import_string(_CCXT_BOOKS)(
+            market_wiring.client(sandbox=settings.EXCHANGE_SANDBOX), every=timedelta(seconds=settings.SCAN_SECONDS)
+        )
     )
     return made
 

@@ -92,6 +92,9 @@ def share(held: Work, field: Field, *, ground: str, tell: Tell) -> dict[str, Any
         else:
             _own(part, study, held)
         _show(held)
+    if len(study.sizes) > 1:
+        by = ", ".join(f"{machine} {count}" for machine, count in parts.done_by(held.run).items())
+        held.step(text=f"parts done: {by}")
     return study.report([packing.unpack(each) for each in packed])
 
 

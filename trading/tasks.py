@@ -11,6 +11,7 @@ from functools import partial
 from celery import Task, group, shared_task
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,14 @@ def scan() -> None:
     from trading import scanner
 
     try:
+        lost = scanner.lost_parts(now=timezone.now())
         pk, starts = scanner.begin(now=timezone.now())
     except ImproperlyConfigured as refusal:
         logger.error("nothing is scanned: %s", refusal)  # noqa: TRY400
         return
-    if starts:
-        group(scan_part.s(pk=pk, start=start) for start in starts).apply_async(expires=600)
+    wanted = [*lost, *((pk, start) for start in starts)]
+    if wanted:
+        group(scan_part.s(pk=pk, start=start) for pk, start in wanted).apply_async(expires=600)
 
 
 @shared_task
@@ -143,7 +146,10 @@ def research_part(self: Task[..., None], pk: int, number: int) -> None:
 
 
 def _call_for_help(pk: int, count: int) -> None:
-    group(research_part.s(pk=pk, number=number) for number in range(count)).apply_async(expires=600)
+    try:
+        group(research_part.s(pk=pk, number=number) for number in range(count)).apply_async(expires=600, retry=False)
+    except OperationalError as error:
+        logger.info("nobody is called to help with run %s, Redis does not answer; beat asks again: %s", pk, error)
 
 
 @contextmanager

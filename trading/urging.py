@@ -1,4 +1,4 @@
-"""Calls for a tick when somebody halts trading or asks for a trade to be closed; settings.EVENT_LISTENERS names `hear`.
+"""Calls for a tick when somebody halts trading or asks something of a trade; settings.EVENT_LISTENERS names `hear`.
 
 The permit refuses entries from that moment on by itself. What rests at the venue or is to be sold takes a tick, and
 beat's next one may be two seconds away.
@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from trading import tasks
 
-URGENT = frozenset({"trading_state", "manual_close"})
+URGENT = frozenset({"trading_state", "manual_close", "manual_act"})
 EXPIRES_S = 5.0
 REST_S = 5.0
 """After a failure nobody tries for so long: whoever halts must not wait for Redis again and again."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard import figures, health_sheet, parameter_sheet, performance_sheet, presenters, risk_sheet, told
+from dashboard import figures, health_sheet, parameter_sheet, performance_sheet, presenters, results, risk_sheet, told
 from dashboard.api.base import ApiView
 from dashboard.listings import BadQuery
 from dashboard.told import Json
@@ -79,8 +79,8 @@ class Performance(ApiView):
         span = request.query_params.get("span", "all")
         if span not in SPANS:
             raise BadQuery("span", f"{span[:20]!r} is none of {', '.join(SPANS)}")
-        length = SPANS[span]
-        summary = selectors.summary(selectors.results(since=timezone.now() - length if length else None))
+        length, now = SPANS[span], timezone.now()
+        summary = results.sums(since=now - length if length else None, now=now).summary()
         curve = [(int(point.at.timestamp()), float(point.equity)) for point in selectors.equity_curve()]
         deepest = -min((fall for _, fall in performance_sheet.drawdown(curve)), default=0.0) / 100
         return Response({"span": span, "deepest_drawdown": deepest, "summary": _summary(summary) if summary else None})

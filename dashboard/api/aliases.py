@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import timedelta
-from statistics import fmean
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard import chart_sheet, figures, presenters, told
+from dashboard import chart_sheet, figures, presenters, results, told
 from dashboard.api.account import API_VERSION
 from dashboard.api.base import ApiView
 from dashboard.api.chart import span_of
+from dashboard.sums import Sum
 from trading import selectors
-from trading.selectors import Result
+
+_KINDS = {"win": "wins", "draw": "draws", "loss": "losses"}
 
 
 class Ping(ApiView):
@@ -43,7 +43,7 @@ class Profit(ApiView):
 
     def get(self, request: Request) -> Response:
         bot, record = selectors.bot(), selectors.record()
-        found = selectors.summary(selectors.results(since=None))
+        found = results.sums(since=None, now=timezone.now()).summary()
         best = max(found.groups["symbol"], key=lambda group: group.pnl) if found else None
         return Response(
             told.fields(
@@ -65,20 +65,20 @@ class Profit(ApiView):
 
 
 class Stats(ApiView):
-    """Wins and losses by way out, and how long trades were held; of the newest 10,000 that closed."""
+    """Wins and losses by way out, and how long trades were held."""
 
     def get(self, request: Request) -> Response:
-        results = selectors.results(since=None)
-        reasons = Counter((result.exit_reason, _kind(result)) for result in results)
+        reasons: dict[str, dict[str, int]] = {}
+        held = {kind: Sum() for kind in _KINDS}
+        for reason, kind, each in results.sums(since=None, now=timezone.now()).ended():
+            reasons.setdefault(reason, dict.fromkeys(_KINDS.values(), 0))[_KINDS[kind]] += each.trades
+            held[kind].add(each)
         return Response(
             {
-                "exit_reasons": {
-                    name: {kind: reasons[name, kind] for kind in ("wins", "draws", "losses")}
-                    for name in sorted({name for name, _ in reasons})
-                },
+                "exit_reasons": dict(sorted(reasons.items())),
                 "durations": {
-                    kind: _mean_s([each.closed_at - each.opened_at for each in results if _kind(each) == kind])
-                    for kind in ("wins", "draws", "losses")
+                    name: held[kind].held / held[kind].trades if held[kind].trades else None
+                    for kind, name in _KINDS.items()
                 },
             }
         )
@@ -137,10 +137,10 @@ class PairCandles(ApiView):
 
 
 class Sessions(ApiView):
-    """What the trades closed in each hour of the day, UTC, amount to; of the newest 10,000."""
+    """What the trades closed in each hour of the day, UTC, amount to."""
 
     def get(self, request: Request) -> Response:
-        found = selectors.summary(selectors.results(since=None))
+        found = results.sums(since=None, now=timezone.now()).summary()
         hours: list[Any] = found.groups["hour"] if found else []
         return Response(
             {
@@ -152,11 +152,3 @@ class Sessions(ApiView):
                 ]
             }
         )
-
-
-def _kind(result: Result) -> str:
-    return "wins" if result.pnl > 0 else "losses" if result.pnl < 0 else "draws"
-
-
-def _mean_s(held: list[timedelta]) -> float | None:
-    return fmean(each.total_seconds() for each in held) if held else None

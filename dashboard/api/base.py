@@ -13,14 +13,13 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from dashboard import denials, idempotency, problems, stepup, tokens
+from dashboard import denials, idempotency, problems, stepup, tokens, typed
 from dashboard.api import bodies
 from dashboard.models import KeptAnswer, Scope
 from dashboard.problems import PROBLEM, problem
@@ -37,7 +36,7 @@ class ApiView(APIView):
 
     authentication_classes: Sequence[type[BaseAuthentication]] = (tokens.TokenAuthentication, SessionAuthentication)
     permission_classes: Sequence[type[BasePermission]] = (IsAuthenticated,)
-    parser_classes = (JSONParser,)
+    parser_classes = (bodies.BodyParser,)
     renderer_classes = (JSONRenderer,)
     needs: ClassVar[str] = ""
     reads: ClassVar[str] = ""
@@ -63,6 +62,7 @@ class ApiView(APIView):
         bodies.check(
             self, request.resolver_match.route if request.resolver_match else "", request.method or "", request.data
         )
+        self._check_word(request)
         self.kept = idempotency.claim(request, now=timezone.now())
         if self.kept is not None and self.kept.status is not None:
             raise _Repeated(self.kept)
@@ -76,6 +76,16 @@ class ApiView(APIView):
         permission = self.reads if is_read else self.needs
         if permission and not request.user.has_perm(permission):
             self.permission_denied(request, f"This needs the permission {permission}.")
+
+    def _check_word(self, request: Request) -> None:
+        """Ask a person for the word of a dangerous act where it is real money; a token was made for such acts."""
+        match = request.resolver_match
+        if match is None or tokens.of(request) is not None:
+            return
+        asked: Any = request.data  # an object, as bodies.check has seen
+        wanted = typed.word_wanted(match, request.method or "", asked, request.headers.get(typed.HEADER, ""))
+        if wanted is not None:
+            raise problems.WordNeeded(f"{wanted.says} Repeat it with the header {typed.HEADER}: {wanted.word}")
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
         if request.successful_authenticator:
@@ -114,6 +124,15 @@ class ApiView(APIView):
         if request.method == "GET" and isinstance(answer, Response) and answer.status_code == HTTPStatus.OK:
             answer.add_post_render_callback(lambda rendered: _tagged(request, rendered))
         return answer
+
+
+class Ready(Response):
+    """An answer that is JSON already."""
+
+    @property
+    def rendered_content(self) -> bytes:  # type: ignore[override] # as the framework does
+        self.headers["Content-Type"] = JSONRenderer.media_type
+        return cast("bytes", self.data)
 
 
 def text_of(request: Request, name: str, *, most: int, default: str = "") -> str:

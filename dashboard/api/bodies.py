@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
 from dashboard.problems import Unprocessable
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -17,6 +20,16 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "array": ((list,), "is no list"),
     "object": ((dict,), "is no object"),
 }
+
+
+class BodyParser(JSONParser):
+    """Reads JSON; what is nested beyond all reading is the caller's mistake like any other."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise ParseError("the body is nested too deeply: send an object of names with values") from None
 
 
 def key(path: str, method: str) -> str:

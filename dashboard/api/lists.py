@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponseBase
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard import advice_sheet, export
-from dashboard.api.base import ApiView
-from dashboard.listings import BadQuery, Listing, asked_of
+from dashboard import advice_sheet, by_hand, export
+from dashboard.api.base import ApiView, Ready
+from dashboard.listings import BadQuery, Listing, asked_of, kept
 from dashboard.listings import signals as signal_listing
 from dashboard.listings import trades as trade_listing
 from trading import selectors
@@ -34,8 +36,11 @@ class ListView(ApiView):
             raise BadQuery("format", f"{kind[:20]!r} is none of csv, json")
         if kind == "csv":
             return export.response(self.listing, asked, kind=kind)
-        rows, following = self.listing.after(asked)
-        return Response({"results": [self.listing.told(row) for row in rows], "next": following})
+        return Ready(kept.body(self.listing, asked, self._body))
+
+    def _body(self, rows: Sequence[Any], following: str | None) -> bytes:
+        answer = {"results": [self.listing.told(row) for row in rows], "next": following}
+        return JSONRenderer().render(answer)
 
 
 def list_of(listing: Listing[Any], *, reads: str = "") -> Any:
@@ -45,14 +50,16 @@ def list_of(listing: Listing[Any], *, reads: str = "") -> Any:
 
 
 class TradeView(ApiView):
-    """One trade with its orders, each with its steps and fills."""
+    """One trade with its orders, each with its steps and fills, and what people asked of it by hand."""
 
     def get(self, request: Request, pk: int) -> Response:
         trade = selectors.trade(pk)
         if trade is None:
             raise Http404("there is no such trade")
         orders = [trade_listing.order_as_json(order) for order in trade.orders.all()]
-        return Response({**trade_listing.as_json(trade), "risk_factors": trade.risk_factors, "orders": orders})
+        asked = [by_hand.as_json(each) for each in trade.instructions.all()]
+        more = {"risk_factors": trade.risk_factors, "orders": orders, "instructions": asked}
+        return Response({**trade_listing.as_json(trade), **more})
 
 
 class SignalView(ApiView):

@@ -13,6 +13,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 from rest_framework.permissions import SAFE_METHODS
 
+from dashboard import typed
 from dashboard.api import bodies, questions
 from dashboard.listings.query import Filter
 from dashboard.models import Scope
@@ -64,7 +65,8 @@ COMPONENTS: Described = {
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "The browser's session; what changes something needs the header X-CSRFToken too.",
+            "description": "The browser's session; what changes something needs the header X-CSRFToken too, and with "
+            f"real money a dangerous act the header {typed.HEADER}: the refusal says which word.",
         },
     },
 }

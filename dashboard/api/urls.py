@@ -9,8 +9,10 @@ from dashboard.api import (
     alerts,
     aliases,
     backtests,
+    by_hand,
     chart,
     chat,
+    consents,
     learning,
     lists,
     notes,
@@ -21,6 +23,7 @@ from dashboard.api import (
 )
 from dashboard.listings import pairs as pair_listings
 from dashboard.listings.alerts import ALERTS
+from dashboard.listings.consents import CONSENTS
 from trading.models import TradingState
 
 RUN, PAUSE, HALT = TradingState.ACTIVE, TradingState.CLOSE_ONLY, TradingState.HALTED
@@ -55,6 +58,9 @@ urlpatterns = [
     path("trades", lists.list_of(listings.TRADES), name="api-trades"),
     path("trades/<int:pk>", lists.TradeView.as_view(), name="api-trade"),
     path("trades/<int:pk>/close", acts.CloseTrade.as_view(), name="api-close-trade"),
+    path("trades/<int:pk>/close-part", by_hand.ClosePart.as_view(), name="api-close-part"),
+    path("trades/<int:pk>/stop", by_hand.MoveStop.as_view(), name="api-move-stop"),
+    path("trades/<int:pk>/break-even", by_hand.BreakEven.as_view(), name="api-break-even"),
     path("trades/<int:pk>/notes", notes.Notes.as_view(), name="api-trade-notes"),
     path("trades/<int:pk>/tags", notes.Tags.as_view(), name="api-trade-tags"),
     path("trades/<int:pk>/tags/<slug:name>", notes.Tag.as_view(), name="api-trade-tag"),
@@ -67,6 +73,9 @@ urlpatterns = [
     path("proposals", lists.list_of(listings.PROPOSALS), name="api-proposals"),
     path("proposals/<int:pk>/confirm", proposals.Decide.as_view(act="confirm"), name="api-confirm-proposal"),
     path("proposals/<int:pk>/reject", proposals.Decide.as_view(act="reject"), name="api-reject-proposal"),
+    path("consents", lists.list_of(CONSENTS), name="api-consents"),
+    path("consents/<int:pk>/give", consents.AnswerConsent.as_view(act="give"), name="api-give-consent"),
+    path("consents/<int:pk>/refuse", consents.AnswerConsent.as_view(act="refuse"), name="api-refuse-consent"),
     path("reconciliation", lists.list_of(listings.RECONCILIATION), name="api-reconciliation"),
     path("reconciliation/external-orders", lists.list_of(listings.EXTERNAL_ORDERS), name="api-external-orders"),
     path("invariants", lists.list_of(listings.INVARIANTS), name="api-invariants"),

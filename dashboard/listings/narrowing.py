@@ -10,10 +10,13 @@ A database that does not know how often a value occurs takes the wrong one, so t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import BooleanField, Func, Model, Q, QuerySet
+
+from dashboard.listings.prepared import Statement
 
 FEW = 1000
 MOST_VALUES = 500
@@ -35,8 +38,16 @@ class Walked(Func):
 
 def few(rows: QuerySet[Any], condition: Q) -> Q | None:
     """Return the few rows of a table that pass a condition with an index of its own, None where they are many."""
-    found = list(rows.model.objects.filter(condition).order_by().values_list("pk", flat=True)[: FEW + 1])
-    return Q(pk__in=found) if len(found) <= FEW else None
+    model: Any = rows.model
+    if _beyond(model, condition, FEW).fetch():
+        return None
+    return Q(pk__in=list(rows.model.objects.filter(condition).order_by().values_list("pk", flat=True)[: FEW + 1]))
+
+
+@lru_cache(maxsize=100)
+def _beyond(model: type[Model], condition: Q, few: int) -> Statement[Any]:
+    """Return the question for a row beyond so many that pass."""
+    return Statement(model._default_manager.filter(condition).order_by().values_list("pk")[few : few + 1])  # noqa: SLF001
 
 
 def starting(model: type[Model], column: str, text: str) -> list[str] | None:

@@ -115,6 +115,7 @@ LATEST = Listing(
     },
     told=row_as_json,
     default_sort="rank",
+    is_moving=True,
 )
 
 SCANS = Listing(

@@ -78,15 +78,18 @@ class Listing(Generic[M]):
     filters: Sequence[Filter]
     sorts: Mapping[str, Sort]
     told: Callable[[M], dict[str, Json]]
+    """Looks at nothing but the row."""
     default_sort: str = "-id"
+    is_moving: bool = False
+    """Whether `rows` are those of something that is another one from time to time."""
 
     def conditions(self, asked: Mapping[str, str]) -> list[Condition]:
         """Return what every filter of `asked` lets through; raises BadQuery. Empty values do not count."""
-        rows, found = self.rows(), []
+        found = []
         for filter in self.filters:
             if value := asked.get(filter.name, "").strip():
                 try:
-                    found.append(_condition(rows, filter, value))
+                    found.append(_condition(self.rows(), filter, value))
                 except ValueError as wrong:
                     raise BadQuery(filter.name, str(wrong)) from wrong
         return found
@@ -99,11 +102,15 @@ class Listing(Generic[M]):
             raise BadQuery("sort", f"{name!r} is none of {', '.join(self.sorts)}; a minus before it turns it round")
         return name, down
 
+    def limit(self, asked: Mapping[str, str]) -> int:
+        """Return how many rows are asked for at most; raises BadQuery."""
+        return _whole("limit", asked.get("limit", ""), default=50, high=500)
+
     def first(self, asked: Mapping[str, str], *, most: int) -> list[M]:
         """Return the first rows in the order asked for."""
         name, down = self.sorting(asked)
         found: list[M] = []
-        for part in self._parts(self.conditions(asked), name, down=down):
+        for part in self.parts(self.conditions(asked), name, down=down):
             found += part[: most - len(found)]
         return found
 
@@ -116,7 +123,7 @@ class Listing(Generic[M]):
         number = min(_whole("page", asked.get("page", ""), default=1, high=10**6), pages)
         start = (number - 1) * size
         shown: list[M] = []
-        for part in self._parts(conditions, name, down=down):
+        for part in self.parts(conditions, name, down=down):
             shown += part[start : start + size - len(shown)]
             if len(shown) == size:
                 break
@@ -130,11 +137,10 @@ class Listing(Generic[M]):
 
         The place is looked up in the database, so no rounding of a value can lose a row or show it twice.
         """
-        limit = _whole("limit", asked.get("limit", ""), default=50, high=500)
-        name, down = self.sorting(asked)
+        limit, (name, down) = self.limit(asked), self.sorting(asked)
         begin = self._beyond(asked) if asked.get("cursor", "").strip() else None
         found: list[M] = []
-        for place, part in enumerate(self._parts(self.conditions(asked), name, down=down)):
+        for place, part in enumerate(self.parts(self.conditions(asked), name, down=down)):
             if begin is not None and place < begin[0]:
                 continue
             further = part.filter(begin[1]) if begin is not None and place == begin[0] else part
@@ -143,7 +149,7 @@ class Listing(Generic[M]):
                 break
         return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
 
-    def _parts(self, conditions: Sequence[Condition], name: str, *, down: bool) -> list[QuerySet[M]]:
+    def parts(self, conditions: Sequence[Condition], name: str, *, down: bool) -> list[QuerySet[M]]:
         """Return the rows in their order; of a column that may be null, those without a value follow on their own.
 
         One query for both would be served by no index, on PostgreSQL in one direction, on SQLite with a cursor.

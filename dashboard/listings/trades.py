@@ -22,6 +22,7 @@ EXITS = (
     ("target_2", "target 2"),
     ("target_3", "target 3"),
     ("time", "time stop"),
+    ("manual", "by hand"),
     ("unprotected", "sold without a stop"),
     ("dust", "rest too small"),
     ("rest", "rest"),

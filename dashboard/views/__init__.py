@@ -12,6 +12,7 @@ from dashboard.views.backtests import (
     start_backtest,
     start_parity,
 )
+from dashboard.views.by_hand import instruct_trade
 from dashboard.views.chart import chart
 from dashboard.views.chat import answer, chat, explain
 from dashboard.views.decisions import decision, replay_decision, signals
@@ -22,7 +23,7 @@ from dashboard.views.pairs import manage as manage_pair
 from dashboard.views.pairs import pair, pairs
 from dashboard.views.pairs import switches as pair_switches
 from dashboard.views.parameters import parameters, revisions
-from dashboard.views.performance import performance
+from dashboard.views.performance import performance, report
 from dashboard.views.positions import positions
 from dashboard.views.proposals import decide_proposal, proposals
 from dashboard.views.reconciliation import invariants, reconciliation
@@ -51,6 +52,7 @@ __all__ = [
     "decision",
     "explain",
     "health",
+    "instruct_trade",
     "invariants",
     "journal",
     "keep_notices",
@@ -71,6 +73,7 @@ __all__ = [
     "proposals",
     "reconciliation",
     "replay_decision",
+    "report",
     "revisions",
     "risk",
     "roll_back_model",

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import frame, sessions, stepup, switch
+from dashboard import frame, login_audit, sessions, stepup, switch
 from dashboard import overview as page
 from trading.services import audit
 
@@ -58,6 +58,8 @@ class Password(SuccessMessageMixin, PasswordChangeView):  # type: ignore[type-ar
         answer = super().form_valid(form)
         sessions.renew(self.request, was=was)
         sessions.end_others(user, but=self.request.session.session_key)
-        sessions.prove(self.request.session, now=timezone.now())
-        audit.record("password", actor=user.get_username(), at=timezone.now(), text="Changed the password")
+        name, now = user.get_username(), timezone.now()
+        sessions.prove(self.request.session, now=now)
+        audit.record("password", actor=name, at=now, text="Changed the password")
+        login_audit.tell(f"{name}: changed the password", now=now)
         return answer

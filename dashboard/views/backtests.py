@@ -52,6 +52,7 @@ def _note(row: BacktestRun) -> Cell:
 
 PAGE = ListPage(
     title="Backtests",
+    explains="runs",
     place="backtests",
     listing=RUNS,
     caption="Backtests and studies, newest first",

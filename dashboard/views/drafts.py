@@ -34,6 +34,7 @@ TONES = {
 
 PAGE = ListPage(
     title="Parameters",
+    explains="parameters",
     place="parameters",
     listing=DRAFTS,
     caption="Proposed changes of the parameters, newest first",

@@ -41,6 +41,10 @@ def failed(request: HttpRequest) -> HttpResponse:
     """Answer for what nobody expected; without a connection to the database it is worth another try."""
     if not isinstance(sys.exception(), OperationalError):
         return _answer(request, 500)
+    return busy(request)
+
+
+def busy(request: HttpRequest) -> HttpResponse:
     answer = _answer(request, 503)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

@@ -59,6 +59,7 @@ def _volatility(row: ScanRow) -> Cell:
 
 PAGE = ListPage(
     title="Pairs",
+    explains="pairs",
     place="pairs",
     listing=LATEST,
     caption="Pairs of the newest scan, best first",
@@ -110,6 +111,7 @@ def _score(value: float | None) -> Cell:
 
 SWITCH_PAGE = ListPage(
     title="Pairs",
+    explains="pairs",
     place="pairs",
     listing=SWITCHES,
     caption="Switches of the watch list and those that were refused, newest first",
@@ -136,6 +138,7 @@ def _left(row: WatchedPair) -> Cell:
 
 HISTORY_PAGE = ListPage(
     title="Pairs",
+    explains="pairs",
     place="pairs",
     listing=WATCHED,
     caption="Who was on the watch list when, newest first",

@@ -41,6 +41,7 @@ def _changes(row: ParameterRevision) -> Cell:
 
 PAGE = ListPage(
     title="Parameters",
+    explains="parameters",
     place="parameters",
     listing=REVISIONS,
     caption="Revisions of the parameters, newest first",

@@ -45,6 +45,7 @@ def _href(row: Proposal) -> str:
 
 PAGE = ListPage(
     title="Proposals",
+    explains="ai",
     place="proposals",
     listing=PROPOSALS,
     caption="Trades that the AI proposed, newest first",

@@ -16,11 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import frame, lockout, sessions, stepup, tokens, twofactor
+from dashboard import frame, lockout, login_audit, sessions, stepup, tokens, twofactor
 from dashboard.models import ApiToken, Scope, SessionRecord
 from trading.models import AuditOutcome
 from trading.services import audit
 
+WAYS_IN = {"device_added", "device_removed", "codes_made"}
+"""Acts that people hear of, lest somebody else does them unseen."""
 NEEDED = {"admin": "The administration asks for a code of an authenticator here: set one up below."}
 
 
@@ -207,4 +209,7 @@ def _user(request: HttpRequest) -> User:
 
 
 def _tell(request: HttpRequest, act: str, text: str) -> None:
-    audit.record(act, actor=_user(request).get_username(), at=timezone.now(), text=text)
+    name, now = _user(request).get_username(), timezone.now()
+    audit.record(act, actor=name, at=now, text=text)
+    if act in WAYS_IN:
+        login_audit.tell(f"{name}: {text}", now=now)

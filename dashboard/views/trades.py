@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -12,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import cells, formats, frame, switch, trade_sheet
+from dashboard import by_hand, cells, formats, frame, switch, trade_sheet
 from dashboard.listings import TRADES
 from dashboard.listings import trades as listing
 from dashboard.table import Cell, Column
@@ -71,6 +73,12 @@ PAGE = ListPage(
         Column(label="Side", cell=lambda row: cells.side(row.side)),
         Column(label="PnL", css="num", sort="pnl", cell=_pnl, hint="Realised, after fees, in quote"),
         Column(label="R", css="num", sort="r", cell=_r, hint="Result in units of the first risk"),
+        Column(
+            label="Best",
+            css="num minor",
+            cell=lambda row: Cell.signed(formats.multiple(best) if (best := listing.best_r(row)) is not None else None),
+            hint="How far the price went in favour, in units of the first risk",
+        ),
         Column(label="Size", css="num minor", cell=lambda row: Cell(text=formats.quantity(row.quantity))),
         Column(label="Entry", css="num minor", cell=lambda row: Cell(text=formats.price(row.entry_price))),
         Column(label="Exit", css="num minor", cell=_exit, hint="Mean of all exits"),
@@ -114,6 +122,8 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
         sheet=sheet,
         may_note=request.user.has_perm(PERMISSION),
         may_close=found.status in ACTIVE and request.user.has_perm(switch.PERMISSION),
+        press=uuid.uuid4().hex,
+        by_hand_news=by_hand.KINDS,
     )
 
 
@@ -127,4 +137,4 @@ def close_trade(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"Trade {pk} is closed with the next tick.")
     else:
         messages.error(request, f"Nothing was changed: trade {pk} is closed, or leaves already.")
-    return redirect("trade", pk)
+    return redirect(by_hand.back(request, pk))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mlops.panels import account, decisions, learning, system, trades
+from mlops.panels import account, control, decisions, learning, system, trades
 from mlops.panels.words import Panel, Snapshot
 
 __all__ = ["PANELS", "Panel", "Snapshot", "snapshot", "symbol"]
@@ -25,6 +25,9 @@ PANELS: dict[str, Snapshot] = {
     "ai": system.ai,
     "scorecard": learning.scorecard,
     "models": learning.models,
+    "parameters": control.parameters,
+    "pairs": control.pairs,
+    "runs": control.runs,
 }
 
 symbol = decisions.symbol

@@ -24,11 +24,16 @@ def send(url: str, *, title: str, text: str, file: File | None = None) -> None:
         is_known = sender.add(url)
     if not is_known:
         raise Refused(f"Apprise knows no service {url.partition('://')[0]}: correct NOTIFY_URLS or FALLBACK_URLS")
+    refused: list[str] = []
+    taken = False
     try:
         with egress.guarded() as refused:
-            taken = sender.notify(title=title, body=text, body_format=NotifyFormat.TEXT, attach=_attached(sender, file))
+            taken = bool(
+                sender.notify(title=title, body=text, body_format=NotifyFormat.TEXT, attach=_attached(sender, file))
+            )
     except (AppriseException, OSError) as error:
-        raise Unavailable(type(error).__name__) from None
+        if not refused:
+            raise Unavailable(type(error).__name__) from None
     if refused:
         raise Refused(
             f"{refused[0]} leads into this machine's own network: if that is meant, add it to PRIVATE_ADDRESSES"

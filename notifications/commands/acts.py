@@ -21,7 +21,7 @@ from trading import selectors
 from trading.core.param_spec import ParamsError
 from trading.core.params import SPECS, Params
 from trading.models import ACTIVE, StateChange, Trade, TradingState
-from trading.services import control, manual, parameters
+from trading.services import consents, control, manual, parameters
 
 GROUP = "Acts"
 BY_HAND = "by Telegram"
@@ -114,6 +114,9 @@ def do_pause(arguments: Mapping[str, Any], caller: Caller, now: datetime) -> str
 @action("resume", role=Role.TRADER)
 def do_resume(arguments: Mapping[str, Any], caller: Caller, now: datetime) -> str:
     _paused_by_hand()
+    if consents.is_on():
+        # A refusal undoes whatever was written for this press, so nothing can be asked for here.
+        raise BadRequest(consents.ON_THE_PAGES)
     control.loosen(TradingState.ACTIVE, reason=arguments["reason"], now=now, by=caller.name)
     return "Trading goes on."
 

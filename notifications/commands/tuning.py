@@ -14,7 +14,7 @@ from notifications.services.registry import BadRequest, Proposal, Reply, Request
 from trading import selectors
 from trading.core.params import SPECS
 from trading.models import DraftStatus, ParameterDraft
-from trading.services import gate, parameters
+from trading.services import consents, gate, parameters
 
 GROUP = "Acts"
 NAME = "ai_mode"
@@ -92,6 +92,9 @@ def discard(request: Request) -> Proposal:
 
 @action("approve", role=Role.RISK)
 def do_approve(arguments: Mapping[str, Any], caller: Caller, now: datetime) -> str:
+    if consents.is_on():
+        # A refusal undoes whatever was written for this press, so nothing can be asked for here.
+        raise BadRequest(consents.ON_THE_PAGES)
     try:
         revision = gate.overrule(arguments["draft"], reason=arguments["reason"], author=caller.contact.user, now=now)
     except (gate.GateRefused, parameters.RevisionConflict) as refusal:

@@ -15,15 +15,18 @@ ESCALATION = timedelta(minutes=15)
 """A critical alert that nobody has acknowledged for so long is told once more."""
 
 
-def raise_(kind: str, text: str, *, about: str = "", now: datetime) -> Alert | None:
-    """Raise an alert unless one of its key stands, or was over only just now; None where nothing is new."""
+def raise_(kind: str, text: str, *, about: str = "", now: datetime, is_told: bool = True) -> Alert | None:
+    """Raise an alert unless one of its key stands, or was over only just now; None where nothing is new.
+
+    One that is not told stands all the same, such as a step that was passed together with the next.
+    """
     key = f"{kind}:{about}"[:80]
     earlier = Alert.objects.filter(key=key)
     if earlier.filter(cleared_at__isnull=True).exists():
         return None
     if earlier.filter(cleared_at__gt=now - cool_down(kind)).exists():
         return None
-    return _raise(kind, key, text, now, is_over=False)
+    return _raise(kind, key, text, now, is_over=False, is_told=is_told)
 
 
 def tell(kind: str, text: str, *, about: str, now: datetime) -> Alert | None:
@@ -31,7 +34,7 @@ def tell(kind: str, text: str, *, about: str, now: datetime) -> Alert | None:
     key = f"{kind}:{about}"[:80]
     if Alert.objects.filter(key=key).exists():
         return None
-    return _raise(kind, key, text, now, is_over=True)
+    return _raise(kind, key, text, now, is_over=True, is_told=True)
 
 
 def clear(kind: str, *, about: str = "", now: datetime) -> bool:
@@ -84,7 +87,7 @@ def escalate(*, now: datetime) -> int:
     return count
 
 
-def _raise(kind: str, key: str, text: str, now: datetime, *, is_over: bool) -> Alert | None:
+def _raise(kind: str, key: str, text: str, now: datetime, *, is_over: bool, is_told: bool) -> Alert | None:
     try:
         with transaction.atomic():
             alert = Alert.objects.create(
@@ -95,7 +98,8 @@ def _raise(kind: str, key: str, text: str, now: datetime, *, is_over: bool) -> A
                 raised_at=now,
                 cleared_at=now if is_over else None,
             )
-            _push(alert, f"alert:{alert.pk}", KINDS[kind].text, now)
+            if is_told:
+                _push(alert, f"alert:{alert.pk}", KINDS[kind].text, now)
     except IntegrityError:
         return None  # another process was first
     return alert

@@ -23,9 +23,7 @@ INTERESTING = frozenset((*FACTS, "entry", "exit", "trade_closed", "entry_cancele
 def relay(*, now: datetime) -> int:
     """Tell of every event that was not told yet, each once, and return how many were looked at."""
     head = Event.objects.aggregate(top=Max("pk"))["top"] or 0
-    mark, is_new = JournalMark.objects.get_or_create(pk=1, defaults={"told": head, "head": head, "head_at": now})
-    if is_new:
-        return 0  # what happened before anybody listened is no news
+    mark = JournalMark.objects.filter(pk=1).first() or _first_mark(head, now)
     if Bot.objects.filter(pk=1, is_replaying=True).exists():
         JournalMark.objects.filter(pk=1).update(told=head, head=head, head_at=now)
         return 0
@@ -37,6 +35,12 @@ def relay(*, now: datetime) -> int:
     if now - mark.head_at >= LAG:
         JournalMark.objects.filter(pk=1).update(told=mark.head, head=head, head_at=now)
     return len(events)
+
+
+def _first_mark(head: int, now: datetime) -> JournalMark:
+    """Begin to listen: what happened before is no news, but for what did while the first listener started."""
+    past = Event.objects.filter(at__lte=now - LAG).aggregate(top=Max("pk"))["top"] or 0
+    return JournalMark.objects.get_or_create(pk=1, defaults={"told": past, "head": head, "head_at": now})[0]
 
 
 def _tell(event: Event, now: datetime) -> None:

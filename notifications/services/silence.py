@@ -62,21 +62,23 @@ def note(*, now: datetime) -> None:
 
 
 def is_silent(*, now: datetime, limit: timedelta) -> bool:
-    """Return whether nobody has looked for longer than `limit`; not where nobody ever has."""
-    mark = WatchMark.objects.filter(pk=1).first()
-    return mark is not None and now - mark.looked_at > limit
+    """Return whether nobody has looked for longer than `limit`; where nobody ever has, it counts from this question on."""
+    mark, _ = WatchMark.objects.get_or_create(pk=1, defaults={"looked_at": now, "up_since": now - START_UP})
+    return now - mark.looked_at > limit
 
 
 def _worker(signs: Signs, limit: float, now: datetime) -> Found | None:
     if signs.is_young:
         return None
     found = {}
-    if signs.is_guard and signs.watch is not None and not _is_long(signs.tick, limit):
+    is_watched = signs.watch is None or not _is_long(signs.watch, limit)
+    if signs.is_guard and signs.watch is not None and not is_watched and not _is_long(signs.tick, limit):
         found["notify"] = (
             f"Nobody has looked after alerts and messages for {formats.span(signs.watch)}, while trading goes on: "
             "look at the log of the worker named work."
         )
-    if signs.checks is not None and signs.checks > CHECKED and not _is_long(signs.watch, limit):
+    late = max(CHECKED.total_seconds(), limit)
+    if signs.checks is not None and _is_long(signs.checks, late) and is_watched:
         found["work"] = (
             f"The checks of each minute were last made {formats.span(signs.checks)} ago: "
             "look at the log of the worker that has the queue work."

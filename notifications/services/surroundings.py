@@ -18,6 +18,8 @@ from trading.models import AuditEntry
 
 Found = Mapping[str, str]
 GUESSING = timedelta(minutes=10)
+LIVES_AGAIN = timedelta(minutes=10)
+"""A process that has not ended again for so long has settled."""
 REFUSED = ("login_failed", "login_locked")
 
 
@@ -58,6 +60,19 @@ def clock(limit: float, now: datetime) -> Found | None:
     }
 
 
+def process(limit: float, now: datetime) -> Found:
+    """Return what the supervisor has started again: each of its notes is as old as what it tells of."""
+    found = {}
+    for note in sorted((settings.JULABA_DATA_DIR / "run" / "ended").glob("*")):
+        at = datetime.fromtimestamp(note.stat().st_mtime, tz=UTC)
+        if now - at <= LIVES_AGAIN:
+            found[note.name] = (
+                f"{note.name} ended by itself at {at:%H:%M:%S} UTC (exit code {note.read_text().strip()}) "
+                "and was started again: look at its lines in the log."
+            )
+    return found
+
+
 def logins(limit: float, now: datetime) -> Found:
     refused = AuditEntry.objects.filter(act__in=REFUSED, at__gt=now - GUESSING).count()
     if refused < max(1, limit):
@@ -89,6 +104,7 @@ ASKED: Mapping[str, Callable[[float, datetime], Found | None]] = {
     "backup_old": backup_old,
     "clock": clock,
     "logins": logins,
+    "process": process,
     "venue_pause": venue_pause,
     "ml_accuracy": ml_accuracy,
 }

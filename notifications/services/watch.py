@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from notifications import formats, kinds
-from notifications.services import alerts, market_watch, outbox, silence, surroundings
+from notifications.services import alerts, market_watch, outbox, silence, still, surroundings
 from trading import selectors
 from trading.models import Bot, DayOpening, InvariantRun, ReconcileRun, Trade, TradeStatus
 
+STEPPED = ("drawdown", "move")
+"""Kinds that are told again with each further step."""
 BREAKERS = ("daily_loss", "weekly_loss", "cool_down")
 Found = Mapping[str, str]
 """What an alert is about -> the sentence for it."""
@@ -30,6 +32,9 @@ def look(*, now: datetime, is_guard: bool = False) -> None:
         _settle(kind, ask(signs, _limit(kind), now), now)
     _settle("tick_age", None if signs.is_young else _tick_age(bot, now), now)
     _settle("data_old", None if signs.is_young else _data_old(bot, now), now)
+    is_blind = signs.is_young or bool(_tick_age(bot, now))
+    _settle("price_old", None if is_blind else still.prices(_limit("price_old"), now), now)
+    _settle("bars_old", None if is_blind else still.bars(_limit("bars_old"), now), now)
     _settle("unprotected", _unprotected(now), now)
     _settle("invariant", _invariants(), now)
     _settle("reconcile", _differences(), now)
@@ -56,9 +61,12 @@ def _settle(kind: str, found: Found | None, now: datetime) -> None:
         return
     if kinds.threshold(kind) is None:
         found = {}
+    standing = alerts.standing(kind)
+    # Of steps that were passed together the last is told: it says it all.
+    last = {_series(kind, about): about for about in found if about not in standing}
     for about, text in found.items():
-        alerts.raise_(kind, text, about=about, now=now)
-    for about in alerts.standing(kind):
+        alerts.raise_(kind, text, about=about, now=now, is_told=about in last.values())
+    for about in standing:
         if about not in found:
             alerts.clear(kind, about=about, now=now)
 
@@ -190,6 +198,11 @@ def _outbox(now: datetime) -> Found:
     if late <= timedelta(seconds=_limit("outbox")):
         return {}
     return {"": f"A message has been waiting for {formats.span(late)}: look at the deliveries in the admin."}
+
+
+def _series(kind: str, about: str) -> str:
+    """Return what the steps of one fall or one move have in common; everything else is a series of its own."""
+    return about.rstrip("0123456789") if kind in STEPPED else about
 
 
 def _levels(part: float, step: float) -> range:

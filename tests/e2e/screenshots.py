@@ -44,6 +44,7 @@ PAGES = {
     "states": "/journal/states/",
     "logs": "/logs/",
     "audit": "/audit/",
+    "consents": "/consents/",
     "users": "/users/",
     "setup": "/setup/",
     "security": "/account/",

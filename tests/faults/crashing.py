@@ -1,6 +1,6 @@
-"""Processes that trade until they die at a crash point: `python -m tests.faults.crashing PATH NAME:N [PATH NAME:N ...]`.
+"""Processes that trade until they die at a crash point: `python -m tests.faults.crashing [by-hand] PATH NAME:N [PATH NAME:N ...]`.
 
-What they need is imported once; each of them is a fork that opens its database by itself. Prints their exit codes.
+With `by-hand`, a person asks for a part to be closed before the tick of the first bar. What they need is imported once; each of them is a fork that opens its database by itself. Prints their exit codes.
 """
 
 from __future__ import annotations
@@ -28,15 +28,20 @@ def moments() -> list[datetime]:
     return [close_of(row) + timedelta(seconds=seconds) for row in range(-1, 3) for seconds in SECONDS]
 
 
-def trade(path: str) -> Iterator[tuple[datetime, str]]:
+def trade(path: str, *, by_hand: bool = False) -> Iterator[tuple[datetime, str]]:
     """Tick at every moment and yield how each tick ended, with the database at hand."""
-    from tests.engine import enter_at, ports_over, run_tick, series
+    from tests.engine import close_of, enter_at, ports_over, run_tick, series
     from tests.race.test_one_bar import FILE_OPTIONS
-    from trading.services import lease, scratch
+    from trading.models import Trade
+    from trading.services import instructing, lease, scratch
 
-    ports = ports_over(series([UP, CRASH, QUIET, QUIET]), enter_at(-1))
+    bars = [QUIET] * 4 if by_hand else [UP, CRASH, QUIET, QUIET]
+    ports = ports_over(series(bars), enter_at(-1))
     with scratch.attached(path, FILE_OPTIONS):
         for moment in moments():
+            if by_hand and moment == close_of(0):
+                # Whoever takes over asks again with the same key, as a browser does that got no answer.
+                instructing.close_part(Trade.objects.get().pk, fraction=0.5, by="anna", key="press", now=moment)
             yield moment, run_tick(ports, moment, owner=lease.process_name())
 
 
@@ -57,7 +62,7 @@ def warm_up() -> None:
     on_bar(open_position(side=Side.LONG, entry=100.0, stop=98.0), rules, open=100.0, high=104.0, low=99.9)
 
 
-def die(path: str, point: str) -> int:
+def die(path: str, point: str, *, by_hand: bool = False) -> int:
     """Trade in a fork that dies at the point, and return its process number."""
     child = os.fork()
     if child:
@@ -65,17 +70,19 @@ def die(path: str, point: str) -> int:
     os.environ["JULABA_CRASH_POINT"] = point
     code = 1
     try:
-        list(trade(path))
+        list(trade(path, by_hand=by_hand))
         code = 0
     finally:
         os._exit(code)
 
 
-def main(*pairs: str) -> None:
+def main(*words: str) -> None:
+    by_hand = words[0] == "by-hand"
+    pairs = words[1:] if by_hand else words
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
     warm_up()
-    children = {point: die(path, point) for path, point in zip(pairs[::2], pairs[1::2], strict=True)}
+    children = {point: die(path, point, by_hand=by_hand) for path, point in zip(pairs[::2], pairs[1::2], strict=True)}
     codes = {point: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for point, child in children.items()}
     sys.stdout.write(json.dumps(codes))
 

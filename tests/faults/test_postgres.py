@@ -47,6 +47,7 @@ def test_db_03_04_05_transactions_that_are_broken_lose_and_double_nothing(kind: 
     assert int(ended.stdout.split()[-1]) >= least
 
 
+@pytest.mark.usefixtures("roles_put_back")
 @pytest.mark.django_db(transaction=True)
 def test_db_06_eight_workers_on_the_same_signal_are_decided_by_the_key() -> None:
     set_params()
@@ -67,6 +68,7 @@ def test_db_06_eight_workers_on_the_same_signal_are_decided_by_the_key() -> None
     assert_books_balance()
 
 
+@pytest.mark.usefixtures("roles_put_back")
 @pytest.mark.django_db(transaction=True)
 def test_db_07_a_deadlock_ends_the_tick_and_the_next_one_books_what_was_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     world = at_a_setup()

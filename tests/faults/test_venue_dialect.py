@@ -57,6 +57,24 @@ def test_a_halted_market_is_inactive_and_refuses(connect: Connect, fake: Venue, 
 
 
 @both
+def test_a_frozen_market_answers_every_question_as_it_was(connect: Connect, fake: Venue, exchange: str) -> None:
+    client = connect(exchange)
+    fake.price(PAIR, 51000)
+    fake.freeze()
+    first = client.fetch_ticker(PAIR)
+    fake.price(PAIR, 52000)
+    time.sleep(0.02)
+
+    then = client.fetch_ticker(PAIR)
+
+    assert (then["last"], then["timestamp"]) == (first["last"], first["timestamp"])
+    assert Decimal(then["last"]) == 51000
+    assert client.fetch_time() > then["timestamp"]
+    fake.heal()
+    assert Decimal(client.fetch_ticker(PAIR)["last"]) == 52000
+
+
+@both
 def test_market_data_follows_the_price_set(connect: Connect, fake: Venue, exchange: str) -> None:
     client = connect(exchange)
     fake.price(PAIR, ["51000", "52000.5"])

@@ -22,6 +22,7 @@ from tests.gemini import rows
 from tests.gemini.conftest import NOW
 from tests.gemini.server import Gemini
 from tests.mlops import report_rows
+from trading.models import BacktestRun
 
 pytestmark = pytest.mark.django_db
 TEMPLATES = Path(__file__).resolve().parents[2] / "dashboard" / "templates"
@@ -44,6 +45,7 @@ def test_each_panel_is_explained_empty_and_full_from_numbers_alone() -> None:
     page_factories.fill(NOW)
     rows.scan(NOW)
     report_rows.fill(NOW)
+    BacktestRun.objects.create(parameters={}, symbols=[], timeframe="15m", requested_by_name="anna", requested_at=NOW)
     full = {name: panels.snapshot(name, now=NOW) for name in panels.PANELS}
 
     for name, shown in [*empty.items(), *full.items()]:

@@ -29,6 +29,17 @@ def post(client: Client, path: str, body: dict[str, Any] | None = None, **header
     return client.post(f"/api/v1/{path}", body or {}, content_type="application/json", headers=headers)
 
 
+@pytest.mark.parametrize(
+    ("_case", "body"),
+    [("too deep", "[" * 100_000), ("a number beyond all", '{"days": 1' + "0" * 5000 + "}"), ("", "{")],
+)
+def test_a_body_that_cannot_be_read_is_the_callers_mistake(client: Client, _case: str, body: str) -> None:
+    answer = client.post("/api/v1/backtests", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert not BacktestRun.objects.exists()
+
+
 def test_checking_values_tells_what_would_become_of_them_and_changes_nothing(client: Client) -> None:
     told = post(client, "parameters/validate", {"values": {"max_open_trades": 2}}).json()
 

@@ -343,7 +343,7 @@ def test_the_simulated_market_is_tested_on_without_a_store_and_warm_from_the_fir
     assert run.result["metrics"]["daily_equity"][0][0] == "2026-03-06"  # what the account began with
 
 
-def test_news_of_a_run_reaches_the_pages_though_no_panel_changed() -> None:
+async def test_news_of_a_run_reaches_the_pages_though_no_panel_changed() -> None:
     one, seat, nothing = hub.Hub(), hub.Seat(1), Rendered(panels={}, equity=[])
     seat.is_behind = False
     one._seats.add(seat)

@@ -91,11 +91,11 @@ def test_no_order_needs_sorting_and_a_cursor_begins_where_it_stands(name: str) -
 
     for sort in (f"{sign}{each}" for each in listing.sorts for sign in ("", "-")):
         column, down = listing.sorting({"sort": sort})
-        for part in listing._parts([], column, down=down):
+        for part in listing.parts([], column, down=down):
             plan = plan_of(part)
             assert "USE TEMP B-TREE FOR ORDER BY" not in plan, (sort, plan)
         place, beyond = listing._beyond({"sort": sort, "cursor": last})
-        further = plan_of(listing._parts([], column, down=down)[place].filter(beyond))
+        further = plan_of(listing.parts([], column, down=down)[place].filter(beyond))
         assert f"SEARCH {listing.rows().model._meta.db_table} USING" in further, (sort, further)
 
 

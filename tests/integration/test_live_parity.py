@@ -21,7 +21,7 @@ from tests import factories
 from trading import exit_parity, live_parity, past, runs, wiring
 from trading.core import decision
 from trading.management.commands.demo import DEMO
-from trading.models import BacktestRun, EquityPoint, Order, Signal, SignalStatus, Trade
+from trading.models import BacktestRun, EquityPoint, Instruction, Order, Signal, SignalStatus, Trade
 from trading.research import exit_audit
 from trading.research.audit import EXPECTED, Cause, Row
 from trading.services import ledger, parameters, replaying
@@ -260,3 +260,21 @@ def test_the_replay_of_a_decision_by_the_worker_matches(signals: Any) -> None:
 
     told = replays.as_json(BacktestRun.objects.get(pk=run.pk))
     assert (told["status"], told["match"], told["cause"]) == ("done", True, "same")
+
+
+def test_an_exit_after_an_act_by_hand_names_it(signals: Any) -> None:
+    order = left_by("")
+    fill = order.fills.get()
+    asked = fill.at - timedelta(minutes=10)
+    Instruction.objects.create(
+        trade=order.trade, act="stop", by="anna", key="k", asked_at=asked, ended_at=asked, status="done", stop=1.0,
+        text="the stop went from 2 to 1",
+    )  # fmt: skip
+    Order.objects.filter(pk=order.pk).update(reason="stop" if order.reason != "stop" else "time")
+
+    row = exits_of(order.trade)[0]
+
+    assert (row.cause, row.text) == (Cause.BY_HAND, "anna had asked to move the stop: the stop went from 2 to 1")
+    # What left before anybody asked is explained as ever.
+    Instruction.objects.update(asked_at=fill.at + timedelta(minutes=1))
+    assert exits_of(order.trade)[0].cause is not Cause.BY_HAND

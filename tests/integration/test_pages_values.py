@@ -182,6 +182,25 @@ def test_a_short_that_sold_lower_than_planned_slipped() -> None:
     assert trade_sheet.sheet(found, now=NOW).orders[0].slip == "+10.0 bp"
 
 
+@pytest.mark.parametrize(("side", "worst"), [("long", -0.5), ("short", 0.0)])
+def test_the_worst_price_while_it_was_held_is_told_in_units_of_the_first_risk(side: str, worst: float) -> None:
+    held = NOW - timedelta(hours=1)
+    row = Trade(side=side, entry_price=Decimal(100), first_stop=98.0 if side == "long" else 102.0)
+    row.opened_at, row.closed_at = held, NOW
+    first = int(held.timestamp())
+    # (seconds, open, high, low, close): the bars before the entry and after the exit do not count.
+    bars = [
+        (first - 900, 100.0, 120.0, 80.0, 100.0),
+        (first, 100.0, 100.0, 99.0, 100.0),
+        (first + 3600, 100.0, 120.0, 80.0, 100.0),
+    ]
+
+    assert trade_sheet.worst_r(row, bars, now=NOW) == worst
+    # What is not kept from the entry on is not told.
+    assert trade_sheet.worst_r(row, bars[2:], now=NOW) is None
+    assert trade_sheet.worst_r(row, [], now=NOW) is None
+
+
 def test_a_decision_is_a_line_of_moments_with_the_pauses_between() -> None:
     signal = page_factories.explained(NOW)
     trade = factories.trade(NOW, signal=signal)

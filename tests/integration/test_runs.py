@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import subprocess
@@ -12,11 +13,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, OperationalError, transaction
-from django.test import Client
-from django.urls import reverse
 
 from trading import backtest, events, runs, tasks
 from trading.adapters.candle_store import CandleStore
@@ -164,6 +162,27 @@ def test_a_full_disk_leaves_no_half_of_a_result(clock: Clock, monkeypatch: pytes
     run = BacktestRun.objects.get()
     assert (run.status, run.result, run.data_hash) == (RunStatus.FAILED, None, "")
     assert run.error == "the result could not be stored (database or disk is full): make room and ask again"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OperationalError("database or disk is full"), "the database did not take a step of it"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a file could not be read or written"),
+    ],
+)
+def test_a_disk_that_is_full_in_the_middle_fails_the_run_with_one_sentence(
+    clock: Clock, error: Exception, words: str
+) -> None:
+    ask()
+
+    with claim(clock).explained(runs.MISTAKES):
+        raise error
+
+    run = BacktestRun.objects.get()
+    assert run.status == RunStatus.FAILED
+    assert words in run.error
+    assert "ask again" in run.error
 
 
 def test_every_step_is_told_and_kept(clock: Clock, heard: list[str]) -> None:
@@ -354,16 +373,14 @@ def test_the_command_asks_lists_shows_compares_and_cancels(
         call_command("runs", "show", "999")
 
 
-def test_a_run_is_looked_at_and_canceled_in_the_admin(client: Client) -> None:
-    client.force_login(User.objects.create_superuser("operator", password="long enough password"))
-    run = ask()
-    page = reverse("admin:trading_backtestrun_change", args=[run.pk])
-    act = reverse("admin:trading_backtestrun_act", args=[run.pk, "cancel"])
+START_SWEEP = ["runs", "start", "--symbols", "SOL/USDT", "--timeframe", "15m", "--by", "ann", "--kind", "sweep"]
 
-    assert "Cancel" in client.get(page).content.decode()
-    assert client.get(act).status_code == 405
-    assert client.post(act).status_code == 302
 
-    run.refresh_from_db()
-    assert (run.status, run.error) == (RunStatus.CANCELED, "canceled by operator")
-    assert client.get(reverse("admin:trading_backtestrun_changelist")).status_code == 200
+def test_the_command_asks_for_a_study(stored: None, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command(*START_SWEEP, "--vary", "stop_atr=1,2", "--min-trades", "3")
+
+    run = BacktestRun.objects.get()
+    assert run.kind == "sweep"
+    assert run.plan == {
+        "method": "grid", "objective": "sharpe", "points": 50, "min_trades": 3, "vary": ["stop_atr=1,2"],
+    }  # fmt: skip

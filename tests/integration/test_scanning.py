@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.utils.module_loading import import_string
 
 from tests.unit.core_values import walk
-from trading import scanner, tasks
 from trading.adapters.stored_market import StoredMarket
 from trading.core import pair_filters, portfolio, timeframes
 from trading.core.book import Book
@@ -192,77 +190,6 @@ def test_no_scan_is_kept_where_no_pair_has_a_score() -> None:
     assert not Scan.objects.exists()
 
 
-def facts(rows: Iterable[ScanRow]) -> list[tuple[Any, ...]]:
-    return [(row.rank, row.symbol, row.score, row.refused_by, row.parts, row.verdicts, row.measures) for row in rows]
-
-
-@pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scan]:
-    """Measure a scan in parts of two pairs, in the order that is asked, each part as often as it is named."""
-    monkeypatch.setattr(scanning, "PART", 2)
-
-    def run(*starts: int, **values: Any) -> Scan:
-        known, asked = sources(), params(**values)
-        made, is_new = scanning.begin(known, params=asked, now=NOW)
-        assert is_new
-        assert scanning.parts(made) == [0, 2, 4]
-        ranked = [scanning.measure_part(made.pk, start, known, params=asked, now=NOW) for start in starts]
-        assert sum(ranked) <= 1
-        made.refresh_from_db()
-        return made
-
-    return run
-
-
-def test_parts_in_any_order_and_more_than_once_make_the_scan_that_one_worker_makes(
-    in_parts: Callable[..., Scan],
-) -> None:
-    alone = facts(scan(pair_max_correlation=0.1))
-    Scan.objects.all().delete()
-
-    made = in_parts(4, 0, 0, 2, 4, pair_max_correlation=0.1)
-
-    assert made.finished_at == NOW
-    found = facts(made.rows.order_by("rank"))
-    assert [row[:4] for row in found] == [row[:4] for row in alone]
-    assert json.dumps(found) == json.dumps(alone)
-
-
-def test_a_scan_is_shown_only_once_all_parts_are_there_and_ranked(in_parts: Callable[..., Scan]) -> None:
-    made = in_parts(0, 2)
-
-    assert made.finished_at is None
-    assert made.rows.count() == 4
-    assert scanning.lists(start=NOW, end=NOW + timedelta(days=1), count=3) == []
-
-
-def test_a_lost_part_is_left_out_after_a_while(in_parts: Callable[..., Scan]) -> None:
-    made = in_parts(0, 4)
-
-    scanning.finish_late(sources(), params=params(), now=NOW + timedelta(minutes=5))
-    made.refresh_from_db()
-    assert made.finished_at is None
-
-    scanning.finish_late(sources(), params=params(), now=NOW + timedelta(minutes=11))
-    made.refresh_from_db()
-    assert made.finished_at == NOW + timedelta(minutes=11)
-    assert sorted(row.rank for row in made.rows.all()) == [1, 2, 3, 4]
-
-
-def test_the_task_spreads_a_large_scan_over_tasks_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "PART", 5)
-    monkeypatch.setattr(scanner, "_watch", lambda made, params, now: watched.append(made.pk))
-    watched: list[int] = []
-
-    tasks.scan.delay()
-
-    made = Scan.objects.get()
-    assert made.finished_at is not None
-    assert made.rows.count() == len(Params().pairs)
-    assert watched == [made.pk]
-    assert import_string("trading.tasks.scan_part").name == "trading.tasks.scan_part"
-
-
 def test_the_venues_most_traded_pairs_are_scanned_beside_the_listed_ones() -> None:
     books = Told({"DDD/USDT": Book(volume=5e9), "CCC/USDT": Book(volume=9e9), "EEE/USDT": Book(volume=1e3)})
     other = replace(series("X", 9), symbol="FFF/BTC")
@@ -325,15 +252,16 @@ def test_every_filter_that_can_be_chosen_has_an_answer() -> None:
     assert {verdict["name"] for row in rows for verdict in row.verdicts} == set(pair_filters.FILTERS)
 
 
-def test_of_old_scans_the_ranks_stay_and_what_was_refused_goes() -> None:
+def test_of_old_scans_the_ranks_and_what_is_traded_stay_and_what_was_refused_goes() -> None:
     now = NOW + timedelta(days=8)
     for at in (NOW, now):
         made = Scan.objects.create(at=at, timeframe="15m", finished_at=at)
-        for rank, refused_by in ((1, ""), (2, "age"), (51, "")):
+        for rank, refused_by in ((1, ""), (2, "age"), (51, ""), (52, "volume")):
+            symbol = "BTC/USDT" if rank == 52 else f"P{rank}/USDT"
             ScanRow.objects.create(
-                scan=made, rank=rank, symbol=f"P{rank}/USDT", score=1, regime="trend", parts={}, refused_by=refused_by
+                scan=made, rank=rank, symbol=symbol, score=1, regime="trend", parts={}, refused_by=refused_by
             )
 
     retention.prune(now=now)
 
-    assert list(ScanRow.objects.order_by("scan__at", "rank").values_list("rank", flat=True)) == [1, 1, 2, 51]
+    assert list(ScanRow.objects.order_by("scan__at", "rank").values_list("rank", flat=True)) == [1, 52, 1, 2, 51, 52]

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import celery.canvas
+import kombu.exceptions
 import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -117,6 +119,22 @@ def test_a_helper_does_parts_and_the_owner_the_rest(monkeypatch: pytest.MonkeyPa
     assert run.status == RunStatus.DONE
     assert waited == [0.0]
     assert (run.result or {})["best"] == json.loads(json.dumps(alone(run)))["best"]
+
+
+def test_the_log_says_how_many_parts_each_machine_did() -> None:
+    run = ask()
+    held = begun(run)
+    taken = parts.claim(held.run, owner="two:77:x:y", clock=timezone.now)
+    assert taken is not None
+    field = validation.field_of(past.asked_for(taken))
+    sharing.do(taken, sharing.cut(run, field), taken.progress, runs.MISTAKES)
+
+    runs.perform(held)
+
+    run.refresh_from_db()
+    by = {"two": 1, lease.process_name().partition(":")[0]: 3}
+    said = ", ".join(f"{name} {by[name]}" for name in sorted(by))
+    assert f"parts done: {said}" in [line["text"] for line in run.log]
 
 
 def test_a_part_of_a_worker_that_died_is_done_by_another() -> None:
@@ -268,6 +286,20 @@ def test_the_task_sends_a_message_for_each_part(monkeypatch: pytest.MonkeyPatch)
     run.refresh_from_db()
     assert run.status == RunStatus.DONE
     assert sent == [{"pk": run.pk, "number": number} for number in range(4)]
+
+
+def test_without_redis_nobody_is_called_and_the_owner_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ask()
+
+    def gone(*_: object, **__: object) -> None:
+        raise kombu.exceptions.OperationalError("Redis does not answer")
+
+    monkeypatch.setattr(celery.canvas.group, "apply_async", gone)
+
+    tasks.research.delay()
+
+    run.refresh_from_db()
+    assert (run.status, run.error) == (RunStatus.DONE, "")
 
 
 def test_trials_are_unpacked_as_they_were_packed() -> None:

@@ -150,7 +150,6 @@ def test_a_strategy_of_the_settings_that_peeks_is_found_and_the_exit_code_says_s
         ("no points", "sweep", {"points": "0"}, "--points 0: give 1 to 1e"),
         ("no draws", "significance", {"draws": "0"}, "--draws 0: give 1 to 1e"),
         ("wild noise", "montecarlo", {"noise": "nan"}, "--noise nan: give 0 to 10"),
-        ("negative seed", "montecarlo", {"seed": "-1"}, "--seed -1: give 0 or more"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_leaves_nothing(

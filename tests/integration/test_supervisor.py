@@ -39,14 +39,17 @@ def test_a_child_that_died_is_started_again_after_a_growing_wait(
     log = tmp_path / "log"
     child = Child("mortal", python(f"import time; open({str(log)!r}, 'a').write(f'{{time.time()}}\\n'); exit(3)"))
 
-    with Supervisor() as supervisor:
+    with Supervisor(notes=tmp_path / "ended") as supervisor:
         supervisor.start(child)
+        supervisor.start(Child("once", python("exit(4)"), runs_once=True))
+        supervisor.start(Child("lively", ["sleep", "60"]))
         assert supervisor.run(lambda: log.exists() and len(log.read_text().split()) == 3, timeout=10)
 
     first, second, third = map(float, log.read_text().split())
     assert second - first >= 1.0
     assert third - second >= 2.0
     assert "mortal ended with exit code 3; starting it again in 2 s" in capfd.readouterr().out
+    assert [(path.name, path.read_text()) for path in (tmp_path / "ended").iterdir()] == [("mortal", "3\n")]
 
 
 def test_the_wait_doubles_up_to_a_bound_and_a_settled_life_resets_it() -> None:
@@ -284,3 +287,21 @@ def test_what_is_written_is_kept_in_a_file_that_stays_bounded(tmp_path: Path, mo
     assert log.read_text().rstrip().endswith("talker  | line 499")
     assert sorted(path.name for path in log.parent.iterdir()) == ["julaba.log", "julaba.log.1", "julaba.log.2"]
     assert all(path.stat().st_size <= 2_100 for path in log.parent.iterdir())
+
+
+@pytest.mark.parametrize(("result", "noted"), [("success", []), ("signal", ["work"]), (None, [])])
+def test_a_unit_of_systemd_that_ended_by_itself_leaves_a_note_too(
+    tmp_path: Path, result: str | None, noted: list[str]
+) -> None:
+    told = {"SERVICE_RESULT": result, "EXIT_STATUS": "KILL"} if result else {}
+
+    subprocess.run(
+        [sys.executable, "-m", "julaba_site.ended", "work"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "JULABA_DATA_DIR": str(tmp_path), **told},
+        check=True,
+    )
+
+    notes = tmp_path / "run" / "ended"
+    assert [path.name for path in notes.glob("*")] == noted
+    assert [path.read_text() for path in notes.glob("*")] == ["KILL\n"] * len(noted)

@@ -150,6 +150,7 @@ def test_each_account_has_a_file_of_its_own(tmp_path: Path, variables: dict[str,
             "EXCHANGE='../x' is no name of an exchange: use one of ccxt's, such as binance",
         ),
         ({"EXCHANGE_KIND": "margin"}, "EXCHANGE_KIND='MARGIN' is none of SPOT, SWAP"),
+        ({"TRADING_MODE": "lve"}, "TRADING_MODE='LVE' is none of PAPER, LIVE"),
     ],
 )
 def test_what_cannot_be_meant_refuses_to_start(tmp_path: Path, variables: dict[str, str], sentence: str) -> None:

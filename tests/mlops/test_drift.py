@@ -29,7 +29,9 @@ def test_the_index_is_what_a_hand_finds() -> None:
 
     assert moved == pytest.approx((0.25 - 0.5) * np.log(0.5) + (0.75 - 0.5) * np.log(1.5))
     assert psi.index(before, np.array([-1.0, 1.0])) == 0.0
-    assert psi.index(before, np.array([-1.0, 1.0, np.nan, np.nan])) > psi.MOVED
+    missing = psi.index(before, np.array([-1.0, 1.0, np.nan, np.nan]))
+    assert missing is not None
+    assert missing > psi.MOVED
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=80))
@@ -40,7 +42,29 @@ def test_no_distribution_is_far_from_itself_and_none_is_nearer(values: list[floa
 
     assert sum(made["shares"]) == pytest.approx(1.0)
     assert psi.index(made, column.astype(np.float64)) == pytest.approx(0.0, abs=1e-12)
-    assert psi.index(made, np.array([7.5])) >= 0.0
+    assert (psi.index(made, np.array([7.5])) or 0.0) >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("_case", "known_before", "known_now", "expected"),
+    [
+        ("begun to be told", 0.0, 1.0, None),
+        ("told seldom", 0.4, 1.0, None),
+        ("told mostly, and the same", 0.6, 1.0, 0.0),
+        ("still told of none", 0.0, 0.0, 0.0),
+    ],
+)
+def test_a_value_that_is_missing_no_more_is_no_other_market(
+    _case: str, known_before: float, known_now: float, expected: float | None
+) -> None:
+    values = np.tile(np.arange(10.0), 100)
+    before, now = (np.where(np.arange(1000) < 1000 * known, values, np.nan) for known in (known_before, known_now))
+    [made] = psi.profile(before[:, None].astype(np.float32), ["a"]).values()
+
+    assert psi.index(made, now) == (expected if expected is None else pytest.approx(expected, abs=1e-12))
+    if known_now:
+        moved = psi.index(made, now + 4.0)
+        assert (moved is None) if expected is None else (moved is not None and moved > psi.MOVED)
 
 
 def champion(kind: ModelKind = ModelKind.PREDICTOR, **columns: Any) -> ModelVersion:

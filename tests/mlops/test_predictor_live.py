@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from mlops import features, gathering
 from mlops.models import Sample
@@ -18,7 +20,8 @@ from trading.core.analysis import analyse
 from trading.core.candles import Candles
 from trading.core.ports import MarketData, MarketDataUnavailable
 from trading.core.types import Side
-from trading.models import Advice, Signal, SignalStatus, Trade, TradeStatus
+from trading.models import Advice, Scan, ScanRow, Signal, SignalStatus, Trade, TradeStatus
+from trading.selectors.books import books_between
 from trading.services import parameters
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +73,57 @@ class WithoutBitcoin:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._market, name)
+
+
+def told(at: datetime, **values: float) -> None:
+    """Record what a venue told of the pair."""
+    made = Scan.objects.create(at=at, timeframe="15m", finished_at=at)
+    ScanRow.objects.create(
+        scan=made, symbol=SYMBOL, score=1.0, regime="trend", parts={}, book={**values, "source": "a"}
+    )
+
+
+def test_a_tick_knows_what_was_recorded_before_the_bars_close_and_asks_once() -> None:
+    candles, minute, closed = series(ROWS), timedelta(minutes=1), close_of(-1)
+    set_params(ai_mode="off")
+    ports = replace(ports_over(candles, enter_at(-1)), advisers=(Predictor(), RegimeClassifier()))
+    told(closed - timedelta(days=1) - 30 * minute, open_interest=200.0)
+    told(closed - 50 * minute, funding_rate=1e-4, open_interest=250.0)
+    told(closed - 4 * minute, imbalance=0.5)
+    told(closed - timedelta(seconds=3), imbalance=-0.9, funding_rate=9.0)  # a tick could not be sure to see it
+    told(closed + minute, imbalance=-0.8)
+
+    with CaptureQueriesContext(connection) as queries:
+        run_tick(ports, closed)
+    with CaptureQueriesContext(connection) as idle:
+        run_tick(ports, closed + 5 * minute)
+
+    signal = Signal.objects.get()
+    kept = features.from_json(Advice.objects.get(source="predictor").features or {})
+    places = features.columns_of(("order_book_imbalance", "funding_rate", "open_interest_change"))
+    assert kept is not None
+    np.testing.assert_array_equal(kept[places], [0.5, 1e-4, 0.25])
+    _, params = parameters.in_force(now=closed)
+    trained = features.at(
+        candles,
+        analyse(candles, params),
+        bars=np.arange(WARM),
+        sides=np.full(WARM, Side(signal.side).sign, dtype=np.int8),
+        params=params,
+        leader=candles,
+        book=books_between(SYMBOL, candles.opened_at(0), candles.closed_at(WARM - 1)),
+    )[-1]
+    np.testing.assert_array_equal(kept[places], trained[places])
+    [loaded] = gathering.computed([ended(signal)], lambda *_: candles.slice(0, WARM)).values()
+    np.testing.assert_array_equal(kept[places], loaded[places])
+    assert [sum("trading_scanrow" in each["sql"] for each in found) for found in (queries, idle)] == [1, 0]
+
+
+def ended(signal: Signal) -> gathering.Ended:
+    return gathering.Ended(
+        signal=signal.pk, symbol=signal.symbol, timeframe=signal.timeframe, bar_at=signal.bar_at, side=Side(signal.side),
+        revision=signal.revision_id, ended_at=close_of(3), won=True, r=1.0,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("is_there", [True, False])

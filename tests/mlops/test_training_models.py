@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops import calibration, features, files, formats, making, regime_training, registry, training, validation
+from mlops import (
+    calibration,
+    features,
+    files,
+    formats,
+    loading,
+    making,
+    regime_training,
+    registry,
+    training,
+    validation,
+)
 from mlops.boosting import xgboost
 from mlops.dataset import Dataset
 from mlops.models import ModelKind, ModelStatus, ModelVersion
@@ -108,6 +119,20 @@ def test_missing_values_and_none_at_all_are_both_served() -> None:
     assert np.isfinite(said).all()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", list(ModelKind))
+def test_columns_that_nobody_ever_told_are_learned_without_and_served_with(kind: ModelKind) -> None:
+    data = planted(1_500, edge=1.2, column="adx")
+    told = data.x.copy()
+    data.x[:, features.columns_of(("order_book_imbalance", "funding_rate", "open_interest_change"))] = np.nan
+
+    version = made(kind, data)
+
+    trained = loading.load(version)
+    assert version.status == ModelStatus.CHAMPION
+    np.testing.assert_array_equal(trained.probability(data.x[:50]), trained.probability(told[:50]))
+
+
 def test_the_file_of_a_predictor_says_the_same_to_the_last_bit() -> None:
     data = planted(500, edge=1.0)
     trained = training.fit(data, QUICK)
@@ -165,7 +190,7 @@ def test_a_candidate_that_is_no_better_on_what_both_have_not_seen_stays_one() ->
 
 @pytest.mark.django_db
 def test_a_candidate_that_is_surely_better_takes_the_place() -> None:
-    before, since = planted(1_200, edge=1.5), planted(1_800, edge=1.5, seed=2, column="rsi")
+    before, since = planted(1_200, edge=1.5), planted(1_800, edge=2.5, seed=2, column="rsi")
     old = made(ModelKind.PREDICTOR, before)
     later = int(before.began[-1] - before.began[0]) + 900_000
     both = Dataset(
@@ -184,7 +209,7 @@ def test_a_candidate_that_is_surely_better_takes_the_place() -> None:
     new = made(ModelKind.PREDICTOR, both)
 
     old.refresh_from_db()
-    assert (new.status, old.status) == (ModelStatus.CHAMPION, ModelStatus.RETIRED)
+    assert (new.status, old.status) == (ModelStatus.CHAMPION, ModelStatus.RETIRED), new.reason
     assert "samples that neither had seen" in new.reason
     assert old.influence == 0.0
 

@@ -17,7 +17,17 @@ from notifications.services import alerts, outbox, silence, surroundings, watch
 from tests import factories
 from tests.notifications.conftest import NOW, ROLES, Chat, buttons
 from tests.telegram.launch import BotApi
-from trading.models import Bot, DayOpening, InvariantRun, LastPrice, ReconcileRun, Scan, ScanRow, Trade
+from trading.models import (
+    Bot,
+    DayOpening,
+    InvariantRun,
+    LastPrice,
+    ReconcileRun,
+    Scan,
+    ScanRow,
+    Trade,
+    Watermark,
+)
 
 pytestmark = pytest.mark.django_db
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -88,6 +98,29 @@ def unanswered() -> None:
     alive()
 
 
+def stale_pair() -> None:
+    revised()
+    LastPrice.objects.create(symbol="SOL/USDT", price=96.9, at=NOW - timedelta(seconds=301))
+    LastPrice.objects.create(symbol="GONE/USDT", price=1.0, at=NOW - timedelta(days=1))
+    alive()
+
+
+def unjudged() -> None:
+    revised()
+    for symbol, bar_at in (
+        ("SOL/USDT", NOW - 36 * MINUTE),
+        ("ETH/USDT", NOW - 35 * MINUTE),
+        ("GONE/USDT", NOW - 60 * MINUTE),
+    ):
+        Watermark.objects.create(symbol=symbol, timeframe="15m", bar_at=bar_at)
+    alive()
+
+
+def revised() -> None:
+    """Let the parameters, and so the pairs, be in force for a while."""
+    factories.revision(NOW - timedelta(hours=1))
+
+
 def undelivered() -> None:
     outbox.put(key="x", channel="url:gone", kind="closed", text="x", now=NOW - timedelta(seconds=121))
     alive()
@@ -106,6 +139,8 @@ def crashed() -> None:
 
 CASES: list[tuple[Callable[[], None], str, str]] = [
     (frozen_feed, "data_old:", "The newest price is 5 min old"),
+    (stale_pair, "price_old:watched", "No price came for 5 min: SOL/USDT. Nothing is entered there."),
+    (unjudged, "bars_old:", "No closed bar was judged for 5 min since it was due: SOL/USDT."),
     (dead_worker, "tick_age:", "The last tick ran 31 s ago"),
     (lost_much, "balance:", "10.10% below the initial 10,000.00"),
     (fallen, "drawdown:1", "5.00% and more below its peak of 10,600.00"),
@@ -158,12 +193,69 @@ def test_what_is_over_is_told_quietly_and_armed_again_after_a_while(api: BotApi)
     assert Alert.objects.filter(kind="data_old").count() == 2
 
 
+def test_the_price_of_an_open_position_that_stands_still_is_told_by_itself() -> None:
+    stale_pair()
+    factories.trade(NOW - timedelta(hours=1), symbol="AVAX/USDT", entry="20", risk="1", quantity="1")
+    LastPrice.objects.update_or_create(symbol="AVAX/USDT", defaults={"price": 20.0, "at": NOW - timedelta(seconds=301)})
+
+    watch.look(now=NOW)
+
+    assert sorted(standing()) == ["price_old:AVAX/USDT", "price_old:watched"]
+
+
+def test_pairs_that_have_just_come_to_be_watched_are_given_time() -> None:
+    factories.revision(NOW - timedelta(seconds=299))
+    stale_pair()
+
+    watch.look(now=NOW)
+
+    assert standing() == []
+
+
+def test_while_all_prices_are_old_and_just_after_no_pair_is_told_besides() -> None:
+    stale_pair()
+    frozen_feed()
+    watch.look(now=NOW)
+    assert standing() == ["data_old:"]
+    alive()
+    watch.look(now=NOW + SECOND)
+    watch.look(now=NOW + 20 * SECOND)
+    assert standing() == []
+
+    alive(last_tick_at=NOW + 62 * SECOND, data_at=NOW + 62 * SECOND)
+    WatchMark.objects.update(looked_at=NOW + 61 * SECOND)
+    watch.look(now=NOW + 62 * SECOND)
+
+    assert standing() == ["price_old:watched"]
+
+
 def test_a_deeper_fall_is_told_again(api: BotApi) -> None:
     for peak in (10_600, 10_600, 11_200):
         alive(peak_equity=Decimal(peak))
         watch.look(now=NOW)
 
     assert standing() == ["drawdown:1", "drawdown:2"]
+
+
+def test_of_steps_that_are_passed_together_the_last_is_told(api: BotApi) -> None:
+    factories.trade(NOW - MINUTE, symbol="SOL/USDT", entry="100", risk="5", quantity="1")
+    LastPrice.objects.create(symbol="SOL/USDT", price=90.0, at=NOW)
+    alive(peak_equity=Decimal(11_800))
+
+    for _ in range(2):
+        watch.look(now=NOW)
+    outbox.deliver(now=NOW)
+
+    assert [key for key in standing() if key.startswith("drawdown")] == ["drawdown:1", "drawdown:2", "drawdown:3"]
+    assert sum(key.startswith("move") for key in standing()) == 3
+    told = [rendering.plain(message["text"]) for message in api.sent() if message["chat_id"] == "11"]
+    assert len(told) == 2
+    assert any("15.00% and more below its peak" in text for text in told)
+    assert any("has moved -10.00% since the entry" in text for text in told)
+
+    alive(peak_equity=Decimal(12_600))
+    watch.look(now=NOW)
+    assert standing()[-1] == "drawdown:4"
 
 
 def test_before_there_is_an_account_and_while_the_past_is_replayed_nothing_is_told() -> None:

@@ -39,6 +39,8 @@ ARGUMENTS = {"why": "ETH", "close": "all", "setparam": "risk_fraction 0.01", "ma
 ARGUMENTS |= {"aimode": "hybrid", "chart": "ETH 1h", "report": "2 html", "backtest": "3"}
 ARGUMENTS |= {"ban": "LUNA gone", "lock": "SEI 60 unlock", "switch": "PEPE"}
 NEEDS_PAUSE = ("resume",)
+RISK = 66
+EVERYBODY = {**ROLES, Role.RISK: RISK}
 VIEWER, TRADER, ADMIN = (ROLES[role] for role in (Role.VIEWER, Role.TRADER, Role.ADMIN))
 
 
@@ -58,16 +60,17 @@ def test_every_command_answers_whom_it_is_for_and_refuses_the_rest(
         WatchedPair.objects.create(symbol="DOGE/USDT", source="hand", since=timezone.now(), reason="news")
     if name in ("confirm", "reject"):
         factories_proposed()
+    person(Role.RISK, RISK)
     changes, command = StateChange.objects.count(), COMMANDS[name]
 
-    for count, role in enumerate(ROLES, 1):
-        number = chat.message(f"/{name} {ARGUMENTS.get(name, '')}", ROLES[role])
+    for count, (role, sender) in enumerate(EVERYBODY.items(), 1):
+        number = chat.message(f"/{name} {ARGUMENTS.get(name, '')}", sender)
 
         may, told = contacts.RANKS.index(role) >= contacts.RANKS.index(command.role), api.texts()
         assert len(told) == count
         assert told[-1].startswith("PAPER · ")
         assert ("needs the role" in told[-1]) is not may
-        asked = Confirmation.objects.filter(contact__telegram_user_id=ROLES[role])
+        asked = Confirmation.objects.filter(contact__telegram_user_id=sender)
         assert asked.exists() is (may and command.is_act and name != "halt")
         assert chat.outcome(number)
 

@@ -27,7 +27,7 @@ QUIET = (100.0, 100.5, 99.5, 100.0)
 def _listening(api: BotApi, people: dict[Role, Contact]) -> None:
     """Listen from now on, with one chat."""
     Contact.objects.exclude(pk=people[Role.TRADER].pk).delete()
-    factories.event(NOW, "before anybody listened", kind="flatten")
+    factories.event(NOW - timedelta(minutes=2), "before anybody listened", kind="flatten")
     journal.relay(now=NOW)
 
 
@@ -55,6 +55,15 @@ def test_what_happened_before_anybody_listened_is_no_news() -> None:
     journal.relay(now=NOW)
 
     assert told() == []
+
+
+def test_what_happened_while_the_first_listener_started_is_told() -> None:
+    JournalMark.objects.all().delete()
+    factories.event(NOW - timedelta(seconds=10), "the first of all", kind="flatten")
+
+    journal.relay(now=NOW)
+
+    assert len(told("flatten")) == 1
 
 
 def test_a_row_that_commits_late_is_still_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,21 @@ def test_no_line_is_lost_between_two_pages(lines: list[rendering.Line]) -> None:
     told = "".join(rendering.plain(part) for part in rendering.pages("t", marked))
 
     assert all(f"<{number}>" in told for number in range(len(marked)))
+
+
+@pytest.mark.parametrize("longest", [rendering.LONGEST, rendering.LONGEST_CAPTION])
+@pytest.mark.parametrize("letter", ["&", "<", "x", "\N{PILE OF POO}"])
+@pytest.mark.parametrize("is_mono", [True, False])
+def test_a_line_that_grows_when_it_is_escaped_is_split_between_two_letters(
+    letter: str, is_mono: bool, longest: int
+) -> None:
+    lines = [rendering.Line(letter * 900, is_mono), rendering.Line("end", is_mono)]
+
+    parts = rendering.pages(letter * 300, lines, longest=longest)
+
+    assert [refused(part, is_html=True, longest=longest) for part in parts] == [""] * len(parts)
+    told = "".join(rendering.plain(part).partition("\n")[2] for part in parts)
+    assert told.replace("\n", "") == f"{letter * 900}end"
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +65,22 @@ def test_a_worker_that_looks_no_more_is_told_by_who_stands_in_for_it_and_over_wh
     assert look(50) == []
 
 
+def test_how_long_a_worker_may_be_silent_is_the_operators(capsys: pytest.CaptureFixture[str]) -> None:
+    rule = AlertRule.objects.create(kind="worker", threshold=120)
+    ticked(100)
+    assert look(100, is_guard=True) == []
+    ticked(121)
+    assert look(121, is_guard=True) == ["worker:notify"]
+
+    now = timezone.now()
+    WatchMark.objects.update(looked_at=now - timedelta(seconds=100), up_since=now - 60 * MINUTE)
+    call_command("watch")
+    assert capsys.readouterr().out == ""
+    AlertRule.objects.filter(pk=rule.pk).update(threshold=90)
+    call_command("watch")
+    assert "looked in place of the worker" in capsys.readouterr().out
+
+
 def test_a_beat_that_sends_nothing_is_told_with_what_comes_of_it() -> None:
     assert look(45, is_guard=True) == ["beat:", "tick_age:"]
 
@@ -120,6 +138,23 @@ def test_guessed_passwords_are_told_until_it_is_quiet_again() -> None:
 
     assert look(1) == ["logins:"]
     assert "5 log-ins were refused within 10 min" in Alert.objects.get().text
+    outbox.deliver(now=NOW + 2 * SECOND)
+    ticked(601)
+    WatchMark.objects.update(looked_at=NOW + 600 * SECOND)
+    assert look(602) == []
+
+
+def test_a_process_that_was_started_again_is_told_until_it_has_settled(settings: Any, tmp_path: Path) -> None:
+    settings.JULABA_DATA_DIR = tmp_path
+    assert look(1) == []
+    for name, seconds in (("work", 0), ("beat", 700)):
+        note = tmp_path / "run" / "ended" / name
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("-9\n")
+        os.utime(note, times=((NOW - seconds * SECOND).timestamp(),) * 2)
+
+    assert look(1) == ["process:work"]
+    assert "work ended by itself at 12:00:00 UTC (exit code -9) and was started again" in Alert.objects.get().text
     outbox.deliver(now=NOW + 2 * SECOND)
     ticked(601)
     WatchMark.objects.update(looked_at=NOW + 600 * SECOND)
@@ -194,3 +229,13 @@ def test_an_operator_sets_threshold_cool_down_and_escalation() -> None:
     assert Alert.objects.get(kind="tick_age").escalated_at is None
     look(70)
     assert Alert.objects.get(kind="tick_age").escalated_at == NOW + 70 * SECOND
+
+
+def test_a_worker_that_never_looked_at_all_is_silent_from_the_first_question_on() -> None:
+    WatchMark.objects.all().delete()
+    limit = timedelta(seconds=40)
+
+    assert not silence.is_silent(now=NOW, limit=limit)
+    assert silence.is_silent(now=NOW + 41 * SECOND, limit=limit)
+    ticked(44)
+    assert look(45, is_guard=True) == ["worker:notify"]

@@ -28,10 +28,14 @@ UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
 FOREIGN = {
     *("PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "MALLOC_ARENA_MAX", "NUMBA_CACHE_DIR"),
-    *("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE"),
+    *("POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "FORWARDED_ALLOW_IPS"),
 }
 """What other programs read."""
 READ_ELSEWHERE = {"JULABA_ROLE", "JULABA_HOST"}
+KEYED = {"CREDENTIALS_KEYS", "BACKUP_KEY", "BACKUP_SCRATCH_URL"}
+"""What pages, schedule and stream must not know."""
+PLACED = {"PORT", "JULABA_HOST", "JULABA_ROLE", "BACKUP_DIR", "LOG_DIR", "LOG_NAME", "DEBUG"}
+"""What an image settles for itself: where it listens and writes, and that nobody is shown details of errors."""
 
 
 class Unit(RawConfigParser):
@@ -54,6 +58,13 @@ def known_variables() -> set[str]:
 
 def compose() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+    return found
+
+
+def settings_of_operators() -> set[str]:
+    """Return the settings that the documents list, those of secrets by their own name."""
+    found = set(re.findall(r"^\| `([A-Z_]+)`(?: †)? \|", (ROOT / "docs/CONFIGURATION.md").read_text(), re.MULTILINE))
+    assert {"GEMINI_API_KEY", "SECRET_KEY", "TELEGRAM_URL"} <= found
     return found
 
 
@@ -80,6 +91,30 @@ def test_every_variable_that_is_set_is_one_that_is_read() -> None:
 
     assert {"LOG_DIR", "DATABASE_URL_FILE", "JULABA_DATA_DIR", "TRADING_MODE"} <= named
     assert sorted(named - known_variables() - FOREIGN) == []
+
+
+@pytest.mark.parametrize("name", [name for name, each in compose()["services"].items() if each["image"] == "julaba"])
+def test_every_container_is_told_every_setting(name: str) -> None:
+    given = {key.removesuffix("_FILE"): str(value) for key, value in compose()["services"][name]["environment"].items()}
+    keyless = KEYED if {"web", "stream", "beat", "migrate"} & {name} else set()
+
+    assert sorted(settings_of_operators() - PLACED - keyless - given.keys()) == []
+    assert not keyless & given.keys()
+    # What is taken from outside bears the same name there, and secrets lie in files that the service may read.
+    mixed = {
+        key: value for key, value in given.items() if value.startswith("${") and not value.startswith(f"${{{key}:-")
+    }
+    assert mixed == {"FORWARDED_ALLOW_IPS": "${TRUSTED_PROXIES:-127.0.0.1}"}
+
+
+def test_every_unit_reads_the_settings_and_the_example_names_each() -> None:
+    for path in SERVICES:
+        assert "EnvironmentFile=/etc/julaba/julaba.env\n" in path.read_text()
+    example = re.findall(r"^#?([A-Z_]+)=", (DEPLOY / "production.env.example").read_text(), re.MULTILINE)
+
+    assert sorted(settings_of_operators() - {"JULABA_ROLE", "LOG_DIR", "LOG_NAME"} - set(example)) == []
+    assert sorted(set(example) - settings_of_operators()) == []
+    assert len(example) == len(set(example))
 
 
 def test_every_command_exists() -> None:

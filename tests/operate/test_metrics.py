@@ -31,9 +31,7 @@ TOKEN = "metrics-token-0123456789-0123456789"
 
 @pytest.fixture(autouse=True)
 def _anew() -> Iterator[None]:
-    """Let histograms begin with each test's own database."""
-    metric_rows.SIGNAL_LATENCY.forget()
-    metric_rows.AI_LATENCY.forget()
+    """Let what no database keeps begin anew with each test."""
     meters._waiting.clear()
     yield
     meters._waiting.clear()

@@ -37,6 +37,7 @@ KEPT = {
     **dict.fromkeys(("trading.Event", "trading.ExternalOrder", "trading.PairSwitch", "notifications.Alert"), AUDITED),
     **dict.fromkeys(("trading.Signal", "trading.SignalVerdict", "trading.Advice", "trading.Proposal"), AUDITED),
     **dict.fromkeys(("mlops.ModelVersion", "mlops.Bypass", "mlops.Scorecard"), AUDITED),
+    **dict.fromkeys(("trading.Consent", "trading.Instruction"), AUDITED),
     **dict.fromkeys(
         ("trading.Trade", "trading.Order", "trading.OrderEvent", "trading.Fill", "trading.LedgerEntry"), BOOKS
     ),
@@ -44,6 +45,7 @@ KEPT = {
         ("trading.PaperOrder", "trading.PaperFill"), "it is the paper venue's books, which ours are compared with"
     ),
     **dict.fromkeys(("trading.TradeNote", "trading.TradeTag"), "people wrote it"),
+    "dashboard.Tally": "it is one row for ten thousand others, or for a day",
     "trading.LegacyRecord": "it came once, from files",
     **dict.fromkeys(("mlops.ShadowOutcome", "mlops.ChallengerAnswer"), "models are trained and judged on it"),
 }

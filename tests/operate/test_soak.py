@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,16 +50,35 @@ def test_of_a_role_the_process_that_grows_most_counts_and_short_lives_do_not() -
     assert measures.unjudged(short) == ["work"]
 
 
+def restless(draw: random.Random, *, end: float, growth: float) -> list[Sample]:
+    """Return a process whose memory wavers by a megabyte and takes a step of at most one and a half at some moment."""
+    step_at, step = draw.uniform(0, end), draw.uniform(0, 1.5)
+    return [
+        replace(each, rss=each.rss + draw.gauss(0, 1.0) + (step if each.at > step_at else 0))
+        for each in life("web", 1, end=end, growth=growth)
+    ]
+
+
+def test_what_only_wavers_is_never_taken_for_growth_and_growth_is_never_missed() -> None:
+    draw = random.Random(7)
+    flat = [measures.slopes(restless(draw, end=draw.uniform(1000, 3600), growth=0.0)) for _ in range(25)]
+    leaking = [measures.slopes(restless(draw, end=3600.0, growth=9.0)) for _ in range(15)]
+
+    assert len(flat[0]) == 1
+    assert max(found["web"] for found in flat) <= measures.MOST_SLOPE
+    assert min(found["web"] for found in leaking) > measures.MOST_SLOPE
+
+
 def test_a_child_that_was_replaced_is_counted_and_one_that_stays_is_judged() -> None:
     master, stays = life("work", 1, growth=0.0), life("work", 2, growth=6.0, parent=1)
     recycled = life("work", 3, begin=100, end=2000, growth=400.0, parent=1)
-    killed_with_its_parent = life("work", 5, end=1800, growth=8.0, parent=4)
+    killed_with_its_parent = life("work", 5, end=1800, growth=9.0, parent=4)
     samples = [*master, *stays, *recycled, *life("work", 4, end=1800, growth=0.0), *killed_with_its_parent]
 
     assert [each[0].pid for each in measures.replaced(samples)] == [3]
     assert measures.slopes(samples) == {
         "work": pytest.approx(0.0, abs=1e-9),
-        "work-child": pytest.approx(8.0, abs=0.01),
+        "work-child": pytest.approx(9.0, abs=0.01),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -187,3 +188,53 @@ async def test_a_body_beyond_the_limit_is_not_read_to_its_end() -> None:
     assert taken == 2 * len(megabyte)
     assert [message.get("status") for message in sent] == [413, None]
     assert dict(sent[0]["headers"])[b"x-frame-options"] == b"DENY"
+
+
+async def test_a_body_that_drips_in_is_not_waited_for_and_an_answer_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "BODY_S", 0.2)
+    seen: list[str] = []
+    sent: list[Any] = []
+    parts = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        message: dict[str, Any] = {"more_body": True}
+        while message.get("more_body"):
+            message = await receive()
+            seen.append(message["type"])
+        if message["type"] == "http.request":
+            with contextlib.suppress(TimeoutError):
+                # As Django listens for the end while a view works.
+                await asyncio.wait_for(receive(), 0.5)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Any:
+        return parts.pop() if parts else await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await asyncio.wait_for(doors.limited(patient)({"type": "http"}, receive, send), 30)
+    assert (seen, [message.get("status") for message in sent]) == (["http.request", "http.disconnect"], [408, None])
+
+    seen.clear()
+    sent.clear()
+    parts.append({"type": "http.request", "body": b"x", "more_body": False})
+    await asyncio.wait_for(doors.limited(patient)({"type": "http"}, receive, send), 30)
+    assert (seen, [message.get("status") for message in sent]) == (["http.request"], [200])
+
+
+@pytest.mark.parametrize(("scheme", "is_let_in"), [("ws", False), ("wss", True), (None, False)])
+async def test_where_there_is_https_a_socket_in_the_open_is_refused(
+    scheme: str | None, is_let_in: bool, settings: Settings
+) -> None:
+    settings.HTTPS = True
+    reached: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope)
+
+    scope = {"type": "websocket", "extensions": {doors.REFUSAL: {}}, **({"scheme": scheme} if scheme else {})}
+    sent = await _asked(doors.refusing(app), scope)
+
+    assert bool(reached) is is_let_in
+    assert [message["status"] for message in sent if "status" in message] == ([] if is_let_in else [403])

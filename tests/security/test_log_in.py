@@ -19,8 +19,9 @@ from dashboard import lockout, sessions
 from dashboard.models import LoginLock, SessionRecord
 from julaba_site import settings as product
 from julaba_site import startup
+from notifications import kinds
 from tests import factories
-from trading.models import AuditEntry
+from trading.models import AuditEntry, Event
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +163,23 @@ def test_log_ins_refusals_and_locks_are_in_the_audit_and_no_password_is(user: Us
     kept = str(list(AuditEntry.objects.values()))
     assert "hunter2" not in kept
     assert "by mistake" not in kept
+
+
+def test_people_hear_of_a_log_in_from_a_new_address_and_of_a_new_password(user: User) -> None:
+    known = Client(REMOTE_ADDR=HERE)
+    for client in (known, Client(REMOTE_ADDR=HERE), Client(REMOTE_ADDR=THERE)):
+        client.post("/login/", {"username": "olga", "password": factories.PASSWORD})
+    fresh = "another horse battery staple"
+    form = {"old_password": factories.PASSWORD, "new_password1": fresh, "new_password2": fresh}
+    assert known.post("/password/", form).status_code == 302
+
+    told = list(Event.objects.filter(kind="access").order_by("pk").values_list("text", flat=True))
+    assert told == [
+        f"olga logged in from {HERE}, for the first time in 90 days",
+        f"olga logged in from {THERE}, for the first time in 90 days",
+        "olga: changed the password",
+    ]
+    assert {"access"} <= set(kinds.FACTS)
 
 
 def test_the_first_account_logs_in_with_the_password_that_was_shown_and_is_an_admin() -> None:

@@ -20,8 +20,9 @@ from pytest_django import Settings
 from dashboard import sessions
 from dashboard.models import SessionRecord
 from julaba_site import security
+from notifications.models import Contact
 from tests import factories
-from trading.models import AuditEntry, Bot
+from trading.models import AuditEntry, Bot, Event
 from trading.services import going_live
 
 pytestmark = pytest.mark.django_db
@@ -232,6 +233,7 @@ def test_a_lost_one_is_taken_away_by_command_alone(browser: Client, user: User) 
     assert (TOTPDevice.objects.count(), StaticToken.objects.count()) == (0, 0)
     assert browser.get("/").status_code == 302
     assert AuditEntry.objects.latest("number").actor == "root"
+    assert Event.objects.filter(kind="access", text="root took the second step of olga away by command").exists()
     with pytest.raises(CommandError, match="there is no account nobody"):
         call_command("second_step", reset="nobody")
 
@@ -302,7 +304,10 @@ def test_the_page_that_asks_leads_to_no_other_site(browser: Client) -> None:
     assert answer.headers["Location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["auth/user/add/", "auth/user/1/change/", "trading/parameterdraft/1/act/overrule/"])
+@pytest.mark.parametrize(
+    "path",
+    ["auth/user/add/", "auth/user/1/change/", "notifications/contact/add/", "trading/parameterdraft/1/act/overrule/"],
+)
 def test_roles_and_overruling_in_the_admin_need_it(path: str) -> None:
     root = Client()
     root.force_login(factories.user("root"))
@@ -327,6 +332,22 @@ def test_roles_are_changed_in_the_admin_and_kept_in_the_audit(user: User) -> Non
     Client().force_login(user)
     assert root.post(f"/admin/auth/user/{user.pk}/change/", {"username": "olga"}).status_code == 302
     assert SessionRecord.objects.filter(user=user).count() == 0
+
+
+def test_who_comes_in_by_telegram_is_kept_in_the_audit(user: User) -> None:
+    root = Client()
+    root.force_login(factories.user("root"))
+    inline = {"preferences-TOTAL_FORMS": "0", "preferences-INITIAL_FORMS": "0"}
+    form = {"user": user.pk, "telegram_user_id": "77", "chat_id": "77", "receives": "on", **inline}
+
+    assert root.post("/admin/notifications/contact/add/", form).status_code == 302
+    pk = Contact.objects.get().pk
+    assert root.post(f"/admin/notifications/contact/{pk}/change/", {**form, "chat_id": "78"}).status_code == 302
+    assert root.post(f"/admin/notifications/contact/{pk}/delete/", {"post": "yes"}).status_code == 302
+
+    kept = AuditEntry.objects.filter(act="contact").order_by("number").values_list("actor", "about", "details__chat")
+    assert list(kept) == [("root", "olga", 77), ("root", "olga", 78), ("root", "olga", 78)]
+    assert not Contact.objects.exists()
 
 
 def test_an_admin_who_is_no_superuser_makes_none_and_touches_none(user: User) -> None:

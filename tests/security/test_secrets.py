@@ -163,6 +163,12 @@ def test_every_setting_with_a_secret_is_listed() -> None:
         ("fd00::1", False),
         ("::ffff:127.0.0.1", False),
         ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("fec0::1", False),
+        ("64:ff9b::101:101", True),
         ("1.1.1.1", True),
         ("2606:4700:4700::1111", True),
     ],
@@ -212,6 +218,27 @@ def test_a_webhook_into_our_own_network_is_refused_for_good(settings: Settings) 
             apprise_door.send(f"json://127.0.0.1:{port}/hook", title="x", text="y")
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # Apprise leaves its socket to the collector
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_datagram_goes_no_way_around(host: str, settings: Settings) -> None:
+    settings.PRIVATE_ADDRESSES = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(0.0)
+        address = f"rsyslog://{host}:{server.getsockname()[1]}/"
+
+        with pytest.raises(Refused, match="leads into this machine's own network"):
+            apprise_door.send(address, title="x", text="y")
+        with pytest.raises(BlockingIOError):
+            server.recv(1)
+
+        settings.PRIVATE_ADDRESSES = [host]
+        apprise_door.send(address, title="x", text="y")
+        assert server.recv(1000).endswith(b"y")
 
 
 @pytest.mark.django_db

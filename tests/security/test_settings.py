@@ -218,5 +218,5 @@ def test_a_secret_that_others_can_read_is_found(tmp_path: Path, settings: Settin
 def test_the_default_set_up_has_nothing_to_complain_about_and_asks_for_nothing() -> None:
     call_command("check")
 
-    assert (product.EXPOSED, product.REQUIRE_TOTP, product.HTTPS) == (False, False, False)
+    assert (product.EXPOSED, product.REQUIRE_TOTP, product.HTTPS, product.DEBUG) == (False, False, False, False)
     assert product.SESSION_IDLE_MINUTES == product.SESSION_HOURS * 60

@@ -15,6 +15,8 @@ LEAST_LIFE_S = 600.0
 APART_S, MOST_POINTS = 120.0, 150
 MOST_SLOPE = 5.0
 """Megabytes an hour; of a run shorter than LONG_S it is told, not judged."""
+STEP_MB = 3.0
+"""What a life gains by less than this is a step of its allocator and no growth, however steep it looks in a short life."""
 LONG_S = 1200.0
 MOST_JITTER_MS = 500.0
 MOST_FILES_MB, MOST_LOG_MB, MOST_ROWS_A_MINUTE = 400.0, 64.0, 2_000.0
@@ -111,7 +113,7 @@ class Found:
 
 
 def slopes(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return by role the steepest growth (megabytes an hour) of any of its processes that lived long enough.
+    """Return by role the steepest growth (megabytes an hour) of any of its processes that lived long enough, 0 for a step.
 
     A process of a pool that was replaced before the last sample is left out: what it may take is bounded by that.
     """
@@ -121,8 +123,9 @@ def slopes(samples: Sequence[Sample]) -> dict[str, float]:
         begin = life[0].at + max(WARM_S, WARM * (life[-1].at - life[0].at))
         points = [(sample.at, sample.rss) for sample in life if sample.at >= begin]
         if life[0].pid not in ended and points and points[-1][0] - points[0][0] >= LEAST_LIFE_S:
-            role = _role(life)
-            found[role] = max(found.get(role, -math.inf), 3600 * slope(points))
+            role, steep = _role(life), slope(points)
+            grown = steep * (points[-1][0] - points[0][0]) >= STEP_MB
+            found[role] = max(found.get(role, -math.inf), 3600 * steep if grown else min(3600 * steep, 0.0))
     return found
 
 

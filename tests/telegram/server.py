@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -125,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         if refusal:
             return None, refusal
         number = int(body["message_id"]) if name == "editMessageText" else 100 + len(self.state.sent)
-        self.state.sent.append({**body, "method": name, "message_id": number})
+        self.state.sent.append({**body, "method": name, "message_id": number, "at": time.time()})
         chat = {"id": int(body["chat_id"]), "type": "private"}
         return {"message_id": number, "date": 1_700_000_000, "chat": chat, "text": text}, ""
 

@@ -96,8 +96,8 @@ def _torture(asked: argparse.Namespace, traders: Any, beats: Any, fate: Any) -> 
     while time.monotonic() < end:
         traders.look_after()
         beats.look_after()
-        fate.strike()
         try:
+            fate.strike()
             count = Trade.objects.count()
             control.loosen(TradingState.ACTIVE, reason="torture goes on", now=datetime.now().astimezone(), by="torture")
         except Error:
@@ -115,7 +115,16 @@ def _settle(traders: Any, beats: Any, within_s: float = 60.0) -> None:
     """Enter nothing more, and wait until nothing is in doubt and every trade is closed."""
     from django.db import Error, connection
 
-    from trading.models import IN_DOUBT, Order, OrderStatus, Trade, TradeStatus, TradingState
+    from trading.models import (
+        IN_DOUBT,
+        OPEN_INSTRUCTIONS,
+        Instruction,
+        Order,
+        OrderStatus,
+        Trade,
+        TradeStatus,
+        TradingState,
+    )
     from trading.services import control
 
     end = time.monotonic() + within_s
@@ -125,7 +134,9 @@ def _settle(traders: Any, beats: Any, within_s: float = 60.0) -> None:
         with suppress(Error):
             control.tighten(TradingState.CLOSE_ONLY, reason="the end", now=datetime.now().astimezone(), by="torture")
             doubtful = Order.objects.filter(status__in=(*IN_DOUBT, OrderStatus.INTENT, OrderStatus.CANCELING)).exists()
-            if not doubtful and not Trade.objects.filter(status__in=(TradeStatus.OPEN, TradeStatus.OPENING)).exists():
+            asked = Instruction.objects.filter(status__in=OPEN_INSTRUCTIONS).exists()
+            held = Trade.objects.filter(status__in=(TradeStatus.OPEN, TradeStatus.OPENING)).exists()
+            if not (doubtful or asked or held):
                 time.sleep(2)  # what is being written ends
                 return
         connection.close()

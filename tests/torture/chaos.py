@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.torture import by_hand
 from tests.venue.launch import Venue
 from trading.services.crash_points import NAMES
 
@@ -51,6 +53,7 @@ class Mix:
     database: float = 30.0
     venue: float = 50.0
     throttle: float = 40.0
+    by_hand: float = 1.0
     faults: float = 1.0
 
 
@@ -179,6 +182,7 @@ class Fate:
             (mix.database, self._hold_database),
             (mix.venue, self._kill_venue),
             (mix.throttle, lambda: venue.fault("rate_limit", "*", times=1, retry_after=1)),
+            (mix.by_hand, partial(by_hand.meddle, fate)),
         ]
         self._due = [fate.expovariate(1 / mean) for mean, _ in self._acts]
         self._began = time.monotonic()

@@ -29,6 +29,7 @@ from trading.core.params import Params
 from trading.services.context import Ports
 
 app.loader.import_default_modules()  # before the forks, which then share them
+world.warm_up()
 
 
 def run(log: str, crash_point: str | None) -> None:

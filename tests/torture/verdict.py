@@ -8,7 +8,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from trading.models import ACTIVE, LIVE, Bot, ExternalHolding, Fill, LedgerEntry, LedgerKind, Order, OrderRole, Trade
+from trading.models import (
+    ACTIVE,
+    LIVE,
+    OPEN_INSTRUCTIONS,
+    Bot,
+    ExternalHolding,
+    Fill,
+    Instruction,
+    LedgerEntry,
+    LedgerKind,
+    Order,
+    OrderRole,
+    Trade,
+)
 from trading.services import execution, invariants
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -42,6 +55,8 @@ def judge(state: dict[str, Any]) -> Verdict:
     _weigh_holdings(verdict, state)
     _weigh_cash(verdict, state)
     verdict.unprotected_max_s = _longest_without_stop(verdict, state, ours)
+    for asked in Instruction.objects.filter(status__in=OPEN_INSTRUCTIONS):
+        verdict.problems.append(f"{asked.get_act_display()} of trade {asked.trade_id} was asked for and never answered")
     now = datetime.now(tz=UTC)
     for violation in invariants.check(now=now, since=LONG_AGO):
         verdict.problems.append(f"{violation.id} {violation.text}: {violation.found}")

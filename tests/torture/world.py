@@ -23,11 +23,13 @@ import numpy as np  # noqa: E402
 from trading.adapters.ccxt_broker import CcxtBroker  # noqa: E402
 from trading.adapters.ccxt_client import CcxtClient  # noqa: E402
 from trading.adapters.ccxt_market import CcxtMarket  # noqa: E402
+from trading.core import position, sizing  # noqa: E402
 from trading.core.analysis import Analysis  # noqa: E402
 from trading.core.candles import Candles  # noqa: E402
+from trading.core.decision import find_setup, history_bars  # noqa: E402
 from trading.core.params import Params  # noqa: E402
 from trading.core.strategies import Sides  # noqa: E402
-from trading.core.types import Market, Ticker  # noqa: E402
+from trading.core.types import Market, Side, Ticker  # noqa: E402
 
 COINS = tuple(f"T{number:02d}" for number in range(40))
 SYMBOLS = tuple(f"{coin}/USDT" for coin in COINS)
@@ -73,11 +75,8 @@ class EveryBar:
         return np.ones(len(candles), dtype=np.int8)
 
 
-class TortureMarket:
-    """Real tickers and rules from the venue; bars made up, two per cent high."""
-
-    def __init__(self, source: CcxtMarket) -> None:
-        self._source = source
+class MadeUp:
+    """Bars that are two per cent high, so that an ATR is about what a coin swings."""
 
     def candles(self, symbol: str, timeframe: str, *, now: datetime, limit: int) -> Candles:
         span = timeframes.milliseconds(timeframe)
@@ -95,6 +94,13 @@ class TortureMarket:
             close=close,
             volume=np.full(limit, 10.0),
         )
+
+
+class TortureMarket(MadeUp):
+    """Real tickers and rules from the venue; bars made up."""
+
+    def __init__(self, source: CcxtMarket) -> None:
+        self._source = source
 
     def tickers(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Ticker]:
         return self._source.tickers(symbols, now=now)
@@ -119,3 +125,28 @@ def client() -> CcxtClient:
 def market_and_broker() -> tuple[TortureMarket, CcxtBroker]:
     shared = client()
     return TortureMarket(CcxtMarket(shared)), CcxtBroker(client=shared)
+
+
+def warm_up() -> None:
+    """Run what is compiled once, in the process that traders are forked from: each would take two seconds to load it."""
+    now = datetime.now().astimezone()
+    market = Market(
+        symbol=SYMBOLS[0],
+        price_step=Decimal("0.01"),
+        quantity_step=Decimal("0.001"),
+        min_notional=Decimal(5),
+        fee_rate=Decimal("0.001"),
+    )
+    params = Params(**{**PARAMS, "pairs": SYMBOLS})
+    bars = history_bars(params, [EveryBar()])
+    candles = MadeUp().candles(SYMBOLS[0], TIMEFRAME, now=now, limit=bars)
+    found = find_setup(candles, strategies=[EveryBar()], params=params, market=market)
+    assert found is not None
+    setup, _ = found
+    record = sizing.Record(returns=(), losses_in_row=0, wins_in_row=0)
+    sizing.risk_now(params=params, record=record, drawdown=0.0, atr_fraction=setup.atr / setup.price)
+    stop = setup.price - setup.atr
+    opened = position.open_position(side=Side.LONG, entry=setup.price, stop=stop)
+    rules = position.exit_rules(side=Side.LONG, entry=setup.price, stop=stop, params=params, market=market)
+    position.on_price(opened, rules, setup.price)
+    position.on_bar(opened, rules, open=setup.price, high=setup.price, low=setup.price)

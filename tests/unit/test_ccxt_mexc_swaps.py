@@ -244,7 +244,7 @@ def test_a_list_that_failed_is_not_an_empty_one(place: Canned, broker: CcxtBroke
 def test_executions_are_listed_without_a_field_that_ccxt_looks_for(place: Canned, broker: CcxtBroker) -> None:
     place.say(f"GET {PRIVATE}/order/list/order_deals", wrapped([deal(side=4, positionMode=None)]))
 
-    (fill,) = broker.fills([SYMBOL], since=now() - timedelta(minutes=5), now=now())
+    (fill,) = broker.fills([SYMBOL], since=now() - timedelta(hours=2), now=now())
 
     assert (fill.side, fill.quantity, fill.venue_order_id) == (OrderSide.SELL, Decimal("0.05"), ORDER_ID)
 

@@ -14,6 +14,7 @@ from trading.core import strategies
 from trading.core.analysis import analyse
 from trading.core.candles import Candles
 from trading.core.params import Params
+from trading.models import TRANSITIONS, OrderStatus
 from trading.research import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -70,3 +71,26 @@ def test_every_test_that_the_table_of_faults_names_is_there() -> None:
 
     assert len(named) > 80
     assert sorted(named - written - files) == []
+
+
+def diagram(kind: str) -> str:
+    found = re.search(rf"```mermaid\n{kind}(.*?)```", (ROOT / "docs/ARCHITECTURE.md").read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_diagram_shows_every_process_that_always_runs() -> None:
+    source = (ROOT / "julaba_site/stack.py").read_text()
+    started = {name for name, how in re.findall(r'Child\(\s*"(\w+)"(.*)', source) if "runs_once" not in how}
+
+    shown = set(re.findall(r"<b>(\w+)</b>", diagram("flowchart")))
+
+    # The watch runs only while somebody else is silent; database and candles are no processes.
+    assert shown - {"database", "candles"} == started - {"watch"}
+
+
+def test_every_step_of_an_order_that_the_diagram_shows_may_be_taken() -> None:
+    steps = re.findall(r"^ +(\w+) --> (\w+)", diagram("stateDiagram-v2"), re.MULTILINE)
+
+    assert len(steps) > 8
+    assert [(a, b) for a, b in steps if b not in TRANSITIONS[OrderStatus(a)]] == []

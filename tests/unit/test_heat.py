@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from dashboard import heat
 from dashboard.formats import MINUS
+from dashboard.sums import Sums
 from trading.selectors import Result
 
 MONDAY = datetime(2026, 3, 2, 14, 59, tzinfo=UTC)
@@ -28,7 +29,9 @@ def result(*, pnl: str, r: float | None, after: timedelta = timedelta()) -> Resu
 
 def test_a_square_holds_the_sum_of_its_hour_and_is_shaded_by_the_largest() -> None:
     rows = dict(
-        heat.hours([result(pnl="8", r=1), result(pnl="2", r=1), result(pnl="-5", r=-1, after=timedelta(hours=1))])
+        heat.hours(
+            Sums.of([result(pnl="8", r=1), result(pnl="2", r=1), result(pnl="-5", r=-1, after=timedelta(hours=1))])
+        )
     )
 
     assert (rows["Mon"][14].tone, rows["Mon"][14].arrow) == ("gain step-4", "▲")
@@ -39,12 +42,12 @@ def test_a_square_holds_the_sum_of_its_hour_and_is_shaded_by_the_largest() -> No
 
 
 def test_a_result_of_nothing_is_flat_and_no_result_is_empty() -> None:
-    assert dict(heat.hours([result(pnl="0", r=0)]))["Mon"][14].tone == "flat"
-    assert not any(square.tone for _, squares in heat.hours([]) for square in squares)
+    assert dict(heat.hours(Sums.of([result(pnl="0", r=0)])))["Mon"][14].tone == "flat"
+    assert not any(square.tone for _, squares in heat.hours(Sums.of([])) for square in squares)
 
 
 def test_every_result_is_in_one_bar_and_the_outermost_take_what_lies_beyond() -> None:
-    bins = heat.distribution([result(pnl="1", r=r) for r in (-9.0, -0.2, 0.0, 0.4, 0.5, 99.0)])
+    bins = heat.distribution(Sums.of([result(pnl="1", r=r) for r in (-9.0, -0.2, 0.0, 0.4, 0.5, 99.0)]))
 
     assert [each.hint for each in bins if each.height] == [
         f"below {MINUS}1.5 R: 1 of 6",
@@ -54,4 +57,4 @@ def test_every_result_is_in_one_bar_and_the_outermost_take_what_lies_beyond() ->
         "+3.5 R and more: 1 of 6",
     ]
     assert [each.tone for each in bins].count("loss") == 4
-    assert heat.distribution([result(pnl="1", r=None)]) == []
+    assert heat.distribution(Sums.of([result(pnl="1", r=None)])) == []

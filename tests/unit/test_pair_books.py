@@ -59,9 +59,9 @@ class Client:
         yield
 
 
-def read(exchange: Exchange, *, now: datetime = HOUR) -> dict[str, Book]:
+def read(exchange: Exchange, *, now: datetime = HOUR, every: timedelta = timedelta(minutes=5)) -> dict[str, Book]:
     client: Any = Client(exchange)
-    return dict(CcxtBooks(client).read([BTC, ETH], now=now))
+    return dict(CcxtBooks(client, every=every).read([BTC, ETH], now=now))
 
 
 def test_all_prices_are_one_question_and_what_changes_slowly_is_asked_once_an_hour() -> None:
@@ -77,6 +77,20 @@ def test_all_prices_are_one_question_and_what_changes_slowly_is_asked_once_an_ho
     exchange.asked.clear()
     assert math.isnan(read(exchange, now=LATER)[BTC].funding_rate)
     assert exchange.asked == ["fetchTickers"]
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 7, 15, 30, 60, 90])
+@pytest.mark.parametrize("offset", [0, 3, 14])
+def test_however_often_somebody_asks_what_changes_slowly_is_asked_for_once_an_hour(minutes: int, offset: int) -> None:
+    exchange = Exchange(fetchTickers=TICKERS, fetchFundingRates={BTC: {"fundingRate": 0.0001}})
+    every, day = timedelta(minutes=minutes), timedelta(days=1)
+    begin = HOUR.replace(minute=0) + timedelta(minutes=offset)
+
+    for scan in range(day // every):
+        read(exchange, now=begin + scan * every, every=every)
+
+    asked = exchange.asked.count("fetchFundingRates")
+    assert abs(asked - min(24, day // every)) <= 1
 
 
 def test_what_is_no_number_is_not_known_and_a_pair_of_which_nothing_is_known_is_left_out() -> None:

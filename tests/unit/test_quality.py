@@ -127,6 +127,7 @@ def test_the_flags_of_a_bar_do_not_change_when_later_bars_arrive(seed: int, stop
         ("negative volume", row(1, 1, 1, 1, 1, -1), "zero or negative"),
         ("high below close", row(1, 1, 1, 1, 2, 1), "high or low do not enclose it"),
         ("off the grid", [row(1)[0] + 7, 1, 1, 1, 1, 1], "off the grid"),
+        ("before 1970", [-timeframes.milliseconds("15m") * 10**24, 1, 1, 1, 1, 1], "off the grid"),
         ("future", row(9), "from the future"),
     ],
 )

@@ -16,7 +16,7 @@ EXECUTION = TRADING / "services" / "execution.py"
 NETWORK = ("broker", "market_data")
 OTHER_ROWS = (
     *("Trade.objects", "Signal.objects", "PaperOrder.objects"),
-    *("BacktestRun.objects", "ParameterDraft.objects", "Proposal.objects"),
+    *("BacktestRun.objects", "ParameterDraft.objects", "Proposal.objects", "Instruction.objects"),
     # Runs, parts and trainings; an order is none of them, which types say.
     *("attempts.own", "_attempted"),
 )

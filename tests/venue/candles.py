@@ -40,13 +40,13 @@ class Tape:
 
     def candle(self, at: int, span: int) -> Candle:
         low, high = bisect_left(self._times, at), bisect_left(self._times, at + span)
-        path = [self._level(at), *self._prices[low:high]]
+        path = [self.price(at), *self._prices[low:high]]
         if not high:
-            path = [self._level(at + span * i // 4) for i in range(5)]
+            path = [self.price(at + span * i // 4) for i in range(5)]
         volume = Decimal(100 + zlib.crc32(f"{self._market.symbol}{at}".encode()) % 900)
         return at, path[0], max(path), min(path), path[-1], volume
 
-    def _level(self, at: int) -> Decimal:
+    def price(self, at: int) -> Decimal:
         """Return the price at a moment: the newest set by then, else a wave that ends at the opening price."""
         index = bisect_right(self._times, at)
         if index:

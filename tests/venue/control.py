@@ -42,6 +42,7 @@ class Control:
             "POST /limits": self._limits,
             "POST /stream": self._stream,
             "POST /publish": self._publish,
+            "POST /freeze": self._freeze,
             "GET /state": self._state,
             "GET /sockets": lambda body: self._sockets(),
             "GET /log": lambda body: self._venue.log.summary(),
@@ -102,6 +103,7 @@ class Control:
         self._venue.clock.skew_ms = 0
         for dialect in self._venue.dialects.values():
             dialect.throttle.heal()
+            dialect.frozen_at = None
 
     def _cancel(self, body: Body) -> Any:
         return as_row(self._dialect(body).engine.cancel(self._find(body)))
@@ -173,6 +175,12 @@ class Control:
 
     def _stream(self, body: Body) -> None:
         self._venue.streams.break_with(body["kind"], refuse=bool(body.get("refuse")))
+
+    def _freeze(self, body: Body) -> None:
+        """Let the market stand still for whoever looks: sockets stay open and tell nothing, questions get old answers."""
+        self._venue.streams.break_with("silence")
+        for dialect in self._venue.dialects.values():
+            dialect.frozen_at = self._venue.clock.now()
 
     def _sockets(self) -> Any:
         streams = self._venue.streams

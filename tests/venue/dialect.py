@@ -44,6 +44,8 @@ class Dialect:
 
     def __init__(self, engine: Engine, throttle: Throttle, page_limit: int) -> None:
         self.engine, self.throttle, self.page_limit = engine, throttle, page_limit
+        self.frozen_at: int | None = None
+        """Since when every question about the market is answered as it was then; None: as it is."""
         now = engine.clock.now()
         self.tapes = {symbol: Tape(market, engine.prices[symbol], now) for symbol, market in engine.markets.items()}
         self.public: dict[str, Callable[[Call], Any]] = {
@@ -205,17 +207,23 @@ class Dialect:
         listed = call.params.get("symbols")
         return [shape(market) for market in self.engine.markets.values() if listed is None or market.symbol in listed]
 
+    def _shown_at(self) -> int:
+        return self.engine.clock.now() if self.frozen_at is None else self.frozen_at
+
+    def _last(self, symbol: str) -> Decimal:
+        return self.engine.prices[symbol] if self.frozen_at is None else self.tapes[symbol].price(self.frozen_at)
+
     def _price(self, market: Market) -> dict[str, Any]:
-        return {"symbol": market.symbol, "price": text(self.engine.prices[market.symbol])}
+        return {"symbol": market.symbol, "price": text(self._last(market.symbol))}
 
     def _book_ticker(self, market: Market) -> dict[str, Any]:
         bid, ask = text(self.engine.bid(market.symbol)), text(self.engine.ask(market.symbol))
         return {"symbol": market.symbol, "bidPrice": bid, "bidQty": "100.0", "askPrice": ask, "askQty": "100.0"}
 
     def _day(self, market: Market) -> dict[str, Any]:
-        now = self.engine.clock.now()
+        now = self._shown_at()
         _, first, high, low, _, volume = self.tapes[market.symbol].candle(now - DAY_MS, DAY_MS)
-        last = self.engine.prices[market.symbol]
+        last = self._last(market.symbol)
         change = last - first
         return {
             **self._book_ticker(market),
@@ -239,7 +247,7 @@ class Dialect:
         interval = call.params["interval"].replace("1W", "1w")
         if interval not in SPANS_MS:
             return []
-        span, now = SPANS_MS[interval], self.engine.clock.now()
+        span, now = SPANS_MS[interval], self._shown_at()
         limit = min(int(call.params.get("limit", "500")), self.page_limit)
         last = min(int(call.params.get("endTime", str(now))), now)
         first = int(call.params.get("startTime", str(last // span * span - (limit - 1) * span)))

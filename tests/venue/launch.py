@@ -120,6 +120,10 @@ class Venue:
         """Bend the streams: silence, stale, disconnect, duplicate, disorder, malformed, huge, nan."""
         self.call("POST", "/stream", kind=kind, refuse=refuse)
 
+    def freeze(self) -> None:
+        """Tell no news of the market any more until `heal`: sockets stay open, and each question gets its old answer."""
+        self.call("POST", "/freeze")
+
     def sockets(self) -> dict[str, int]:
         """Return how many sockets were opened so far, and how many at most at once."""
         return self.call("GET", "/sockets")

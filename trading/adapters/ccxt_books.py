@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from trading.adapters.ccxt_client import CcxtClient
@@ -14,8 +14,6 @@ from trading.core import book
 from trading.core.book import Book
 from trading.core.ports import MarketDataUnavailable
 
-HOURLY_MINUTES = 5
-"""Funding and open interest change slowly: they are asked for in the first minutes of an hour alone."""
 MOST_SINGLE = 10
 """So many pairs are asked for one by one, where the venue has no list of all."""
 
@@ -23,10 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class CcxtBooks:
-    """The Books port over one venue: one request for all prices, and once an hour those for what changes slowly."""
+    """The Books port over one venue: one request for all prices, and once an hour those for what changes slowly.
 
-    def __init__(self, client: CcxtClient) -> None:
-        self._client = client
+    `every` is how often somebody asks: funding and open interest are asked for by the first question of an hour alone,
+    whichever process it comes from.
+    """
+
+    def __init__(self, client: CcxtClient, *, every: timedelta) -> None:
+        self._client, self._every = client, every
 
     def read(self, symbols: Sequence[str], *, now: datetime) -> Mapping[str, Book]:
         """Return what the venue tells of each symbol; what it cannot do or does not answer is left out."""
@@ -34,7 +36,7 @@ class CcxtBooks:
         tickers = self._list("fetchTickers", lambda: exchange.fetch_tickers(wanted))
         funding: Mapping[str, Any] = {}
         interest: Mapping[str, Any] = {}
-        if now.minute < HOURLY_MINUTES:
+        if now - now.replace(minute=0, second=0, microsecond=0) < self._every:
             funding = self._slow(wanted, "fetchFundingRates", "fetchFundingRate")
             interest = self._slow(wanted, "fetchOpenInterests", "fetchOpenInterest")
         found = {

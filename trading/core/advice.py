@@ -11,6 +11,7 @@ from trading.core.types import Setup
 
 if TYPE_CHECKING:  # the web process knows advice too, and compiles nothing
     from trading.core.analysis import Analysis
+    from trading.core.book_history import BookHistory
     from trading.core.candles import Candles
 
 
@@ -29,6 +30,8 @@ class Question:
     """What others have answered about the setup already."""
     leader: Callable[[], Candles | None] = lambda: None
     """Returns BTC's bars of the same time, None where there are none; they are loaded only for whoever asks."""
+    book: Callable[[], BookHistory | None] = lambda: None
+    """Returns records of the pair's book, None where there are none; they are loaded only for whoever asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

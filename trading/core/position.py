@@ -149,6 +149,12 @@ def on_price(position: Position, rules: ExitRules, price: float) -> tuple[Positi
     return position, _exits(exits[:count])
 
 
+def next_stop(position: Position, rules: ExitRules) -> float:
+    """Return where the rules put the stop at the next close, should no better price come before."""
+    after: Position = _after_close(position, rules, position.best, position.best)
+    return float(after.stop)
+
+
 def lots(*, exit: Exit, first_quantity: Decimal, remaining: Decimal, is_last: bool, market: Market) -> Decimal:
     """Return the quantity (base) of an exit: its fraction in whole lots, the last exit takes what is left."""
     if is_last:

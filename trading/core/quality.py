@@ -144,7 +144,7 @@ def _broken(opened: int, values: tuple[float, ...], *, span: int, moment: int) -
         return "zero or negative"
     if high < max(first, last) or low > min(first, last):
         return "high or low do not enclose it"
-    if opened % span:
+    if opened < 0 or opened % span:
         return "off the grid"
     return "from the future" if opened > moment else ""
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trading import replay, validation
-from trading.management.commands.replay import MISTAKES, moment, read_params, write, write_bytes
+from trading.management import arguments, result_files
+from trading.management.arguments import whole
+from trading.management.bar import Bar
+from trading.management.commands.replay import MISTAKES
 from trading.research import picture
 from trading.research.lookahead import TooShort
 from trading.research.search import METHODS, Plan, SearchError, axis
@@ -33,45 +36,28 @@ class StudyCommand(BaseCommand, ABC):
     """What makes a picture of the report; a study without one has no --png."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--symbols", nargs="+", required=True, metavar="BTC/USDT")
-        parser.add_argument("--timeframe", required=True, help="such as 15m")
-        parser.add_argument("--from", dest="start", type=moment, help="first moment to trade, UTC")
-        parser.add_argument("--to", dest="end", type=moment, help="last moment to trade, UTC")
-        parser.add_argument("--params", type=Path, metavar="FILE.json", help="parameters that differ from the defaults")
-        parser.add_argument("--exchange", default="import", help="where the candles are from (default: %(default)s)")
-        parser.add_argument("--seed", type=int, default=1, help="of everything random (default: %(default)s)")
+        arguments.add_stretch(parser)
+        parser.add_argument("--seed", type=whole(0), default=1, help="of everything random (default: %(default)s)")
         parser.add_argument("--json", type=Path, metavar="OUT", help="file for the result")
         if self.draw:
             parser.add_argument("--png", type=Path, metavar="OUT", help="file for a picture of it")
 
-    def handle(self, *, json: Path | None, params: Path | None, png: Path | None = None, **options: Any) -> None:
-        for option, path in (("--json", json), ("--png", png)):
-            if path and not path.parent.is_dir():
-                raise CommandError(
-                    f"{path.parent} is not a folder; make it or choose another file for {option}", returncode=2
-                )
-        if options["seed"] < 0:
-            raise CommandError(f"--seed {options['seed']}: give 0 or more", returncode=2)
-        values = read_params(params) if params else {}
+    def handle(self, *, json: Path | None, png: Path | None = None, **options: Any) -> None:
+        result_files.refuse_no_folder(json=json, png=png)
+        given = arguments.stretch(options)
+        self.progress = Bar(self.stderr)
         try:
-            asked = replay.stretch(
-                symbols=options["symbols"],
-                timeframe=options["timeframe"],
-                start=options["start"],
-                end=options["end"],
-                values=values,
-                exchange=options["exchange"],
-            )
+            asked = replay.stretch(**given)
             report = self.study(validation.field_of(asked), options)
         except (*MISTAKES, SearchError, TooShort) as error:
             raise CommandError(str(error), returncode=2) from error
         finally:
-            self._clear()
+            self.progress.clear()
         report = {"symbols": list(asked.series), "timeframe": asked.params.timeframe} | report
         if json:
-            write(json, report)
+            result_files.write(json, report)
         if png and self.draw:
-            write_bytes(png, picture.png(report, self.draw))
+            result_files.write_bytes(png, picture.png(report, self.draw))
         self.say(report)
 
     @abstractmethod
@@ -81,15 +67,6 @@ class StudyCommand(BaseCommand, ABC):
     @abstractmethod
     def say(self, report: dict[str, Any]) -> None:
         """Write what was found for people."""
-
-    def progress(self, done: int, of: int) -> None:
-        """Show how far it is, where a person looks on."""
-        if self.stderr.isatty():
-            self.stderr.write(f"\r{done} of {of}", ending="")
-
-    def _clear(self) -> None:
-        if self.stderr.isatty():
-            self.stderr.write("\r" + " " * 30 + "\r", ending="")
 
 
 def add_search(parser: CommandParser) -> None:

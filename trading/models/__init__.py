@@ -2,8 +2,10 @@
 
 from trading.models.advice import UNDECIDED, Advice, Proposal, ProposalStatus
 from trading.models.audit import GENESIS, AuditEntry, AuditHead, AuditOutcome
+from trading.models.consents import Consent, ConsentAct, ConsentAnswer
 from trading.models.credentials import DoctorRun, Environment, ExchangeKey, LiveApproval
 from trading.models.events import Event
+from trading.models.instructions import OPEN_INSTRUCTIONS, InstructedAct, Instruction, InstructionStatus
 from trading.models.jobs import UNFINISHED, Attempted, Job, RunStatus
 from trading.models.ledger import LedgerEntry, LedgerKind
 from trading.models.notes import TradeNote, TradeTag
@@ -51,6 +53,7 @@ __all__ = [
     "IN_DOUBT",
     "LIVE",
     "NEVER_FILLED",
+    "OPEN_INSTRUCTIONS",
     "RESTING",
     "STRICTNESS",
     "TRANSITIONS",
@@ -68,6 +71,9 @@ __all__ = [
     "BackupRun",
     "BlacklistEntry",
     "Bot",
+    "Consent",
+    "ConsentAct",
+    "ConsentAnswer",
     "DayOpening",
     "DoctorRun",
     "DraftStatus",
@@ -79,6 +85,9 @@ __all__ = [
     "ExternalOrder",
     "Fill",
     "Gate",
+    "InstructedAct",
+    "Instruction",
+    "InstructionStatus",
     "InvariantRun",
     "Job",
     "LastPrice",

@@ -27,14 +27,13 @@ from trading.selectors.health import Signs, pauses, signs
 from trading.selectors.journal import events
 from trading.selectors.keeping import Keeping, keeping
 from trading.selectors.pairs import Watched, blacklist, latest_scan, locks, switches, watch_list
-from trading.selectors.performance import MOST_TRADES, WEEKDAYS, Group, Result, Summary, results, summary
+from trading.selectors.performance import WEEKDAYS, Group, Result, Summary, closed, results, summary
 from trading.selectors.positions import Holding, OpenTrade, closed_trades, holdings, open_trades
 from trading.selectors.risk import Limit, limits
 from trading.selectors.trades import orders, trade, trades, trades_on
 
 __all__ = [
     "CURVE_POINTS",
-    "MOST_TRADES",
     "WEEKDAYS",
     "Day",
     "Funnel",
@@ -52,6 +51,7 @@ __all__ = [
     "Watched",
     "blacklist",
     "bot",
+    "closed",
     "closed_trades",
     "day_opening",
     "days",

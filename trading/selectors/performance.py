@@ -9,10 +9,12 @@ from decimal import Decimal
 from itertools import groupby
 from statistics import fmean
 
+from django.db.models import QuerySet
+
 from trading.models import Trade, TradeStatus
 
 MOST_TRADES = 10_000
-"""Only so many of the newest trades are counted, so that a page stays quick."""
+"""Only so many of the newest trades are counted, so that an answer stays quick."""
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -74,16 +76,22 @@ _GROUPS: dict[str, Callable[[Result], str]] = {
 }
 
 
+_COLUMNS = (
+    "symbol", "side", "exit_reason", "gross_pnl", "fees", "entry_price", "first_stop", "quantity", "opened_at", "closed_at",
+    "signal__regime",
+)  # fmt: skip
+
+
 def results(*, since: datetime | None) -> list[Result]:
     """Return the trades that closed from `since` on (None: ever), oldest first, at most MOST_TRADES of the newest."""
-    closed = Trade.objects.filter(status=TradeStatus.CLOSED, closed_at__isnull=False, opened_at__isnull=False)
-    if since is not None:
-        closed = closed.filter(closed_at__gte=since)
-    rows = closed.order_by("-closed_at", "-pk").values_list(
-        "symbol", "side", "exit_reason", "gross_pnl", "fees", "entry_price", "first_stop", "quantity", "opened_at", "closed_at",
-        "signal__regime",
-    )  # fmt: skip
+    rows = _closed(since).order_by("-closed_at", "-pk").values_list(*_COLUMNS)
     return [_result(*row) for row in rows[:MOST_TRADES]][::-1]
+
+
+def closed(*, since: datetime | None, until: datetime | None) -> list[Result]:
+    """Return every trade that closed from `since` on (None: ever) and before `until` (None: now), oldest first."""
+    rows = _closed(since).filter(closed_at__lt=until) if until else _closed(since)
+    return [_result(*row) for row in rows.order_by("closed_at", "pk").values_list(*_COLUMNS)]
 
 
 def summary(results: Sequence[Result]) -> Summary | None:
@@ -109,6 +117,11 @@ def summary(results: Sequence[Result]) -> Summary | None:
         losses_in_row=losses,
         groups={name: _grouped(results, key) for name, key in _GROUPS.items()},
     )
+
+
+def _closed(since: datetime | None) -> QuerySet[Trade]:
+    found = Trade.objects.filter(status=TradeStatus.CLOSED, closed_at__isnull=False, opened_at__isnull=False)
+    return found.filter(closed_at__gte=since) if since else found
 
 
 def _result(  # one row of values_list

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from trading.models import ACTIVE, Fill, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
+from trading.models import ACTIVE, Fill, Instruction, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
 from trading.models.trades import NET, R
 
 _TAGS = Prefetch("tags", queryset=TradeTag.objects.order_by("name"))
@@ -18,10 +18,11 @@ def trades() -> QuerySet[Trade]:
 
 
 def trade(pk: int) -> Trade | None:
-    """Return one trade with its decision, its revision, its notes and its orders, each with its steps and fills."""
+    """Return one trade with its decision, its revision, its notes, what was asked of it, and its orders with steps and fills."""
     whole = Prefetch("orders", queryset=orders().order_by("number"))
     notes = Prefetch("notes", queryset=TradeNote.objects.order_by("pk"))
-    return trades().select_related("revision").prefetch_related(whole, notes).filter(pk=pk).first()
+    asked = Prefetch("instructions", queryset=Instruction.objects.order_by("pk"))
+    return trades().select_related("revision").prefetch_related(whole, notes, asked).filter(pk=pk).first()
 
 
 def trades_on(symbol: str, *, since: datetime, until: datetime) -> QuerySet[Trade]:

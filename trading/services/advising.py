@@ -23,6 +23,7 @@ from trading.core.params import Params
 from trading.core.ports import MarketData, MarketDataUnavailable, UnknownSymbol
 from trading.core.types import Regime, Setup, Side
 from trading.models import Advice, Bot, Signal, SignalStatus, Trade, TradeStatus
+from trading.selectors.books import books_at
 from trading.services import parameters
 from trading.services.context import Context
 
@@ -96,7 +97,9 @@ def answer(adviser: Adviser, question: Question) -> core.Advice:
 
 def question_now(setup: Setup, candles: Candles, *, bot: Bot, context: Context) -> Question:
     leader = _leader(candles, market_data=context.ports.market_data, now=context.now)
-    return _question_of(setup, candles, leader, bot=bot, params=context.params)
+    asked = _question_of(setup, candles, leader, bot=bot, params=context.params)
+    closed_at = candles.closed_at(len(candles) - 1)
+    return replace(asked, book=lambda: context.books(closed_at).get(setup.symbol))
 
 
 def _question_of(
@@ -144,7 +147,11 @@ def question(signal: Signal, *, market_data: MarketData) -> Question | None:
         return None
     leader = _leader(candles, market_data=market_data, now=closed_at)
     asked = _question_of(setup_of(signal), candles, leader, bot=bot, params=params)
-    return replace(asked, known=answers(signal))
+    return replace(
+        asked,
+        known=answers(signal),
+        book=lambda: books_at([signal.symbol], closed_at).get(signal.symbol),
+    )
 
 
 def setup_of(signal: Signal) -> Setup:

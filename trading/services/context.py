@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from trading.core.advice import Adviser
+from trading.core.book_history import BookHistory
 from trading.core.params import Params
 from trading.core.ports import Broker, MarketData
 from trading.core.strategies import Strategy
@@ -54,6 +55,8 @@ class Context:
     tickers: Mapping[str, Ticker] = field(default_factory=dict)
     allies: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By symbol, those that move with it, where a limit asks for that."""
+    books: Callable[[datetime], Mapping[str, BookHistory]] = lambda _: {}
+    """Returns by watched pair the records of books that say something about a moment; read once, if anybody asks."""
 
     def moment(self) -> datetime:
         """Return the time now; `now` is when the tick began, which a slow venue makes long ago."""

@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from trading import events
-from trading.models import STRICTNESS, Bot, Event, StateChange, TradingState
-from trading.services import audit
+from trading.models import STRICTNESS, Bot, Consent, ConsentAct, Event, StateChange, TradingState
+from trading.services import audit, consents
 
 REFUSED = "trading_refused"
 
@@ -23,11 +23,21 @@ def tighten(to: TradingState, *, reason: str, now: datetime, by: str = "") -> bo
     return _change(looser, to, reason=reason, now=now, by=by)
 
 
-def loosen(to: TradingState, *, reason: str, now: datetime, by: str) -> bool:
-    """Move to a looser state: a person does, with a reason; False where the account is as loose already."""
+def loosen(to: TradingState, *, reason: str, now: datetime, by: str, consent: Consent | None = None) -> bool:
+    """Move to a looser state: a person does, with a reason; False where the account is as loose already.
+
+    Raises StateRefused, also where another person has to consent first.
+    """
     if not by.strip() or not reason.strip():
         raise StateRefused("only a person lifts a restriction, and with a reason: give both")
     stricter = STRICTNESS[STRICTNESS.index(to) + 1 :]
+    if Bot.objects.filter(pk=1, trading_state__in=stricter).exists() and (
+        asked := consents.missing(
+            ConsentAct.LOOSEN, about=to.value, text=f"Trading is set to {to.label}.", arguments={"to": to},
+            reason=reason, by=by, now=now, consent=consent,
+        )
+    ):  # fmt: skip
+        raise StateRefused(asked)
     return _change(stricter, to, reason=reason, now=now, by=by)
 
 

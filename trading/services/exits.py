@@ -19,6 +19,9 @@ from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, OrderStatus, Tr
 from trading.services import execution, lease, ledger, protection, quoting, shortfall
 from trading.services.context import Context
 
+PART = "manual_part"
+"""How the reasons of parts begin that a person has had sold."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -164,7 +167,8 @@ def _waits_for_entry(trade: Trade, context: Context) -> bool:
 
 def _rest_reason(trade: Trade) -> str:
     """Return a reason that no other exit of the trade has, since each may have one order that lives or filled."""
-    tried = list(trade.orders.filter(role=OrderRole.EXIT).order_by("number"))
+    exits = trade.orders.filter(role=OrderRole.EXIT).exclude(reason__startswith=PART)
+    tried = list(exits.order_by("number"))
     if not tried:
         return trade.exit_reason or "rest"
     if tried[-1].status in NEVER_FILLED:
@@ -187,16 +191,11 @@ def _is_dust(trade: Trade, context: Context) -> bool:
 
 def _apply(trade: Trade, position: Position, exits: list[Exit], bar_at: datetime, context: Context) -> None:
     """Write the position's new state and the orders that fell due in one transaction, then send the orders."""
-    if exits and _waits_for_entry(trade, context):
-        return
-    needs_coins = position.remaining <= 0.0 or context.ports.broker.capabilities(trade.symbol).pays_notional
-    if exits and needs_coins and not protection.lift(trade, context):
-        # The venue's stop has filled or may fill; what it did is settled before anything else is sold.
-        trade.refresh_from_db()
+    if exits and not make_way(trade, context, is_all=position.remaining <= 0.0):
         return
     with transaction.atomic():
         lease.check(context.lease)
-        orders = _record(trade, position, exits, context) if _save(trade, position, bar_at) else []
+        orders = _record(trade, position, exits, context) if save(trade, position, bar_at) else []
     for order in orders:
         execution.drive(order, context)
         if order.status == OrderStatus.REJECTED:
@@ -204,13 +203,26 @@ def _apply(trade: Trade, position: Position, exits: list[Exit], bar_at: datetime
     trade.refresh_from_db()
 
 
-def _save(trade: Trade, position: Position, bar_at: datetime) -> bool:
+def make_way(trade: Trade, context: Context, *, is_all: bool) -> bool:
+    """End what rests of the entry, and lift a stop that holds the coins which are to be sold; False: not yet."""
+    if _waits_for_entry(trade, context):
+        return False
+    needs_coins = is_all or context.ports.broker.capabilities(trade.symbol).pays_notional
+    if needs_coins and not protection.lift(trade, context):
+        # The venue's stop has filled or may fill; what it did is settled before anything else is sold.
+        trade.refresh_from_db()
+        return False
+    return True
+
+
+def save(trade: Trade, position: Position, bar_at: datetime) -> bool:
     """Write the position unless another process has moved it since this one read it; False: it has."""
     as_read = Trade.objects.filter(
         pk=trade.pk,
         status=TradeStatus.OPEN,
         # What the venue's stop has sold meanwhile is not there to be sold again.
         remaining=trade.remaining,
+        stop=trade.stop,
         bars=trade.bars,
         targets_hit=trade.targets_hit,
         remaining_fraction=trade.remaining_fraction,

@@ -20,8 +20,9 @@ KEPT_BARS = 1000
 """At the start so many bars are made sure of: one request for each series that lacks them."""
 LATE = timedelta(seconds=5)
 """So long after its close the stream may bring a bar; then it is asked for."""
-QUIET = timedelta(minutes=5)
-"""A symbol without a newer price for so long is asked for, together with all others, and not more often than that."""
+QUIET = timedelta(minutes=4)
+"""A symbol without a newer price for so long is asked for, together with all that are quiet for half as long: so no
+price grows older than this, whenever symbols fall quiet, at no more than thirty questions an hour."""
 START = timedelta(seconds=4)
 MARKETS_EVERY = timedelta(hours=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=30)
@@ -109,12 +110,13 @@ class Repair:
         """Return the venue's prices where the stream has told none for long; one question for all of them."""
         now = self._clock()
         self._began_at = self._began_at or now
-        if now - self._began_at < START or (self._asked_at is not None and now - self._asked_at < QUIET):
+        if now - self._began_at < START or (self._asked_at is not None and now - self._asked_at < QUIET / 2):
             return ()
-        silent = [symbol for symbol, ticker in seen.items() if ticker is None or now - ticker.at >= QUIET]
-        if not silent:
+        ages = {symbol: now - ticker.at if ticker else QUIET for symbol, ticker in seen.items()}
+        if max(ages.values(), default=timedelta(0)) < QUIET:
             return ()
         self._asked_at = now
+        silent = [symbol for symbol, age in ages.items() if age >= QUIET / 2]
         return list(self._past.tickers(silent, now=now).values())
 
     def renew_markets(self, watched: Watched) -> None:

@@ -11,10 +11,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from trading import events
-from trading.models import UNFINISHED, BacktestRun, DraftStatus, Gate, ParameterDraft, ParameterRevision, RunStatus
+from trading.models import (
+    UNFINISHED,
+    BacktestRun,
+    Consent,
+    ConsentAct,
+    DraftStatus,
+    Gate,
+    ParameterDraft,
+    ParameterRevision,
+    RunStatus,
+)
 from trading.research import judgement
 from trading.research.judgement import Margins
-from trading.services import audit, backtesting, parameters
+from trading.services import audit, backtesting, consents, parameters
 
 OPEN = (DraftStatus.WAITING, DraftStatus.HELD)
 EVENT = "draft"
@@ -38,15 +48,23 @@ def settle(*, margins: Margins, now: datetime) -> int:
     return len(drafts)
 
 
-def overrule(pk: int, *, reason: str, author: User | None, by: str = "", now: datetime) -> ParameterRevision:
+def overrule(
+    pk: int, *, reason: str, author: User | None, by: str = "", now: datetime, consent: Consent | None = None
+) -> ParameterRevision:
     """Put a draft in force whatever its comparison found or will find; the revision is marked so, with the reason.
 
-    Raises GateRefused without a reason or without an open draft, and parameters.RevisionConflict.
+    Raises GateRefused without a reason, without an open draft and where another person has to consent first, and
+    parameters.RevisionConflict.
     """
     if not reason.strip():
         raise GateRefused("say why the gate is overruled: the reason stays in the history")
     draft = _open(pk)
     name = author.get_username() if author else by or parameters.SYSTEM
+    if asked := consents.missing(
+        ConsentAct.OVERRULE, about=f"draft {pk}", arguments={"draft": pk}, reason=reason.strip(), by=name, now=now,
+        text=f"Draft {pk} is put in force: {parameters.told(draft.changes)}.", consent=consent,
+    ):  # fmt: skip
+        raise GateRefused(asked)
     with transaction.atomic():
         revision = _activate(draft, Gate.OVERRULED, author=author, by=name, now=now, reason=reason.strip())
         BacktestRun.objects.filter(draft=draft, status__in=UNFINISHED).update(
@@ -89,6 +107,11 @@ def _settle(draft: ParameterDraft, margins: Margins, now: datetime) -> None:
         _hold(draft, comparison["verdict"], comparison, now)
         return
     finding = f"not worse than revision {draft.base.number} in {comparison['bars']} bars"
+    if consents.is_on() and consents.touches_risk(draft.changes):
+        _hold(
+            draft, f"{finding}, but it changes how much money can be lost: two people put it in force", comparison, now
+        )
+        return
     try:
         with transaction.atomic():
             _activate(draft, Gate.PASSED, author=draft.author, by=draft.author_name, now=now, finding=finding,

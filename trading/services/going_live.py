@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from trading import events
+from trading.models import Consent, ConsentAct
 from trading.models.credentials import DoctorRun, Environment, ExchangeKey, LiveApproval
-from trading.services import audit, credentials
+from trading.services import audit, consents, credentials
 
 FRESH = timedelta(hours=24)
 """So old a doctor's pass may be when somebody approves on it."""
@@ -50,18 +51,25 @@ def newest_doctor(*, exchange: str) -> DoctorRun | None:
     return DoctorRun.objects.filter(exchange=exchange, mode=Environment.LIVE).order_by("-at", "-pk").first()
 
 
-def approve(*, exchange: str, typed: str, by: str, reason: str, now: datetime) -> LiveApproval:
-    """Write down a person's word on the newest doctor run; LiveRefused says what is missing."""
+def approve(
+    *, exchange: str, typed: str, by: str, reason: str, now: datetime, consent: Consent | None = None
+) -> LiveApproval:
+    """Write down a person's word on the newest doctor run; LiveRefused says what is missing, be it another's consent."""
     if typed != phrase(exchange):
         raise LiveRefused(f"what was typed is not the phrase: type exactly {phrase(exchange)!r}")
     if not by.strip() or not reason.strip():
         raise LiveRefused("only a person approves real money, and with a reason: give both")
+    key = _live_key(exchange)
+    doctor = newest_doctor(exchange=exchange)
+    if doctor is None:
+        raise LiveRefused(f"the doctor never examined {exchange} for real money: run the doctor first")
+    _examined(doctor, exchange=exchange, key=key, at=now)
+    if asked := consents.missing(
+        ConsentAct.LIVE, about=exchange, text=f"Real money is traded on {exchange}.", arguments={"exchange": exchange},
+        reason=reason.strip(), by=by, now=now, consent=consent,
+    ):  # fmt: skip
+        raise LiveRefused(asked)
     with transaction.atomic():
-        key = _live_key(exchange)
-        doctor = newest_doctor(exchange=exchange)
-        if doctor is None:
-            raise LiveRefused(f"the doctor never examined {exchange} for real money: run the doctor first")
-        _examined(doctor, exchange=exchange, key=key, at=now)
         approval = LiveApproval.objects.create(
             exchange=exchange, at=now, approved_by=by, reason=reason.strip(), phrase=typed, doctor=doctor
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from trading.models import LIVE, UNDECIDED, SignalStatus, TradeStatus
+from trading.models import LIVE, OPEN_INSTRUCTIONS, UNDECIDED, SignalStatus, TradeStatus
 
 Value = str | float | datetime
 
@@ -56,6 +56,12 @@ def is_any_signal_awaiting() -> bool:
 
 def is_any_proposal_open() -> bool:
     return _is_any(f"trading_proposal WHERE status IN ({', '.join(repr(str(status)) for status in UNDECIDED)})")
+
+
+def is_any_instruction_open() -> bool:
+    return _is_any(
+        f"trading_instruction WHERE status IN ({', '.join(repr(str(status)) for status in OPEN_INSTRUCTIONS)})"
+    )
 
 
 def _is_any(where: str) -> bool:

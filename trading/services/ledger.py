@@ -24,7 +24,7 @@ from trading.models import (
     TradingState,
 )
 from trading.models.fields import stored
-from trading.services import control
+from trading.services import control, instructing
 
 
 class WrongAccount(Exception):
@@ -179,6 +179,7 @@ def _close(trade: Trade, reason: str, at: datetime) -> None:
     trade.status, trade.exit_reason, trade.closed_at = TradeStatus.CLOSED, reason, at
     trade.unprotected_at = None
     trade.save(update_fields=["status", "exit_reason", "closed_at", "unprotected_at"])
+    instructing.end_with(trade, at)
     # A win is judged by the whole trade, partial exits and fees included.
     if trade.pnl > 0:
         Bot.objects.filter(pk=1).update(wins_in_row=F("wins_in_row") + 1, losses_in_row=0)

@@ -19,8 +19,8 @@ from django.db import IntegrityError, transaction
 from trading import events
 from trading.core import caution
 from trading.core.params import SPECS, Params
-from trading.models import DraftStatus, Gate, ParameterDraft, ParameterRevision
-from trading.services import audit, backtesting, hot_sql
+from trading.models import Consent, ConsentAct, DraftStatus, Gate, ParameterDraft, ParameterRevision
+from trading.services import audit, backtesting, consents, hot_sql
 
 SYSTEM = "julaba"
 
@@ -120,14 +120,14 @@ def propose(
             created_at=now,
             run=run,
         )
-        said = f"Draft {draft.pk} by {name} waits for its comparison with revision {before.number}: {_told(changes)}"
+        said = f"Draft {draft.pk} by {name} waits for its comparison with revision {before.number}: {told(changes)}"
         events.emit("draft", at=now, text=said, payload={"draft": draft.pk})
         audit.record(
             "parameters_proposed",
             actor=name,
             at=now,
             about=f"draft {draft.pk}",
-            text=f"Proposed {_told(changes)}: {reason}",
+            text=f"Proposed {told(changes)}: {reason}",
             details={"changes": changes, "base": before.number},
         )
     text = f"Draft {draft.pk} is being compared with revision {before.number}; it comes into force if it is not worse."
@@ -135,15 +135,36 @@ def propose(
 
 
 def roll_back(
-    *, number: int, reason: str, author: User | None, expected_number: int, now: datetime, by: str = ""
+    *,
+    number: int,
+    reason: str,
+    author: User | None,
+    expected_number: int,
+    now: datetime,
+    by: str = "",
+    consent: Consent | None = None,
 ) -> ParameterRevision:
     """Put the values of an earlier revision in force again, as a new revision, and return it.
 
-    It was in force before, so nothing is compared. Raises NothingToRollBack, and RevisionConflict as `revise` does.
+    It was in force before, so nothing is compared. Raises NothingToRollBack, also where another person has to consent
+    first, and RevisionConflict as `revise` does.
     """
     earlier = ParameterRevision.objects.filter(number=number).first()
     if earlier is None:
         raise NothingToRollBack(f"there is no revision {number}: choose one of the history")
+    old, new, changes = _changed(_expected(expected_number, now), params_of(earlier).as_json())
+    if (
+        consents.touches_risk(changes)
+        and not caution.is_safer(old, new)
+        and (
+            asked := consents.missing(
+                ConsentAct.ROLL_BACK, about=f"revision {number}", by=_name(author, by), now=now, reason=reason,
+                text=f"Revision {number} is put in force again: {told(changes)}.", consent=consent,
+                arguments={"revision": number, "expected": expected_number},
+            )
+        )
+    ):  # fmt: skip
+        raise NothingToRollBack(asked)
     made = revise(
         values=params_of(earlier).as_json(),
         reason=f"Back to revision {number}: {reason}",
@@ -209,7 +230,8 @@ def _name(author: User | None, by: str) -> str:
     return author.get_username() if author else by or SYSTEM
 
 
-def _told(changes: list[dict[str, Any]]) -> str:
+def told(changes: list[dict[str, Any]]) -> str:
+    """Return changes in words."""
     return ", ".join(f"{c['name']} {c['old']} -> {c['new']}" for c in changes) or "defaults"
 
 
@@ -238,7 +260,7 @@ def _append(
             )
             mark = "" if gate is Gate.DIRECT else f" ({gate.label})"
             events.emit(
-                "parameters", at=now, text=f"Revision {revision.number} by {author_name}{mark}: {_told(changes)}"
+                "parameters", at=now, text=f"Revision {revision.number} by {author_name}{mark}: {told(changes)}"
             )
             _overtake(revision, now)
             if author_name != SYSTEM:
@@ -247,7 +269,7 @@ def _append(
                     actor=author_name,
                     at=now,
                     about=f"revision {revision.number}",
-                    text=f"Put in force{mark}: {_told(changes)}. {reason}",
+                    text=f"Put in force{mark}: {told(changes)}. {reason}",
                     details={"changes": changes, "gate": gate},
                 )
     except IntegrityError:

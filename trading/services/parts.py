@@ -5,6 +5,7 @@ Who owns the run puts the parts together and works on them like everybody else, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -88,6 +89,12 @@ def found(run: BacktestRun) -> list[bytes] | None:
     if parts.exclude(status=RunStatus.DONE).exists():
         return None
     return [bytes(packed or b"") for packed in parts.order_by("number").values_list("found", flat=True)]
+
+
+def done_by(run: BacktestRun) -> dict[str, int]:
+    """Return how many parts each machine did, by its name."""
+    workers = RunPart.objects.filter(run=run, status=RunStatus.DONE).values_list("worker", flat=True)
+    return dict(sorted(Counter(worker.partition(":")[0] for worker in workers).items()))
 
 
 class Part:

@@ -19,7 +19,7 @@ def run(
     timeframe: str,
     start: datetime,
     end: datetime,
-    on_progress: Callable[[datetime], None] = lambda now: None,
+    on_progress: Callable[[datetime], object] = lambda now: None,
 ) -> int:
     """Tick at the close of every bar from `start` to `end` and return how many ticks ran."""
     span = timeframes.length(timeframe)

@@ -19,6 +19,7 @@ from trading.models import (
     TickRun,
     VenuePause,
 )
+from trading.services import parameters, watching
 
 KEEP_TICKS = timedelta(days=1)
 KEEP_RUNS = timedelta(days=7)
@@ -40,7 +41,9 @@ def prune(*, now: datetime) -> None:
     VenuePause.objects.filter(until__lt=now).delete()
     Scan.objects.filter(at__lt=now - KEEP_SCANS).delete()
     old = ScanRow.objects.filter(scan__at__lt=now - KEEP_REFUSED)
-    old.filter(~Q(refused_by="") | Q(rank__gt=RANKS)).delete()
+    # What was told of traded pairs is learned from, whatever became of them in the scan.
+    traded = watching.symbols_between(now - KEEP_SCANS, now, parameters.in_force(now=now)[1])
+    old.filter(~Q(refused_by="") | Q(rank__gt=RANKS)).exclude(symbol__in=traded).delete()
     PairSwitch.objects.filter(at__lt=now - KEEP_SCANS, is_made=False).delete()
     BackupRun.objects.filter(at__lt=now - KEEP_BACKUP_RUNS).delete()
     EquityPoint.objects.filter(at__lt=now - KEEP_MINUTES).exclude(at__minute=0).delete()

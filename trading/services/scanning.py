@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 PART = 250
 """So many pairs are measured by one task."""
+OVERDUE = timedelta(minutes=2)
+"""A part that has not come for so long is asked for again."""
 PATIENCE = timedelta(minutes=10)
 """A scan of which a part is missing for so long is ranked without it."""
 MOST_COMPARED = 300
@@ -46,6 +48,11 @@ class Sources:
     market_data: MarketData
     strategies: Sequence[Strategy]
     books: Books | None = None
+    clock: Callable[[], datetime] | None = None
+    """The time now, in operation: a ranking is known from when it is written, not from when its scan was begun."""
+
+    def moment(self, now: datetime) -> datetime:
+        return max(now, self.clock()) if self.clock else now
 
 
 def scan(*, market_data: MarketData, strategies: Sequence[Strategy], params: Params, now: datetime) -> Scan | None:
@@ -65,7 +72,10 @@ def fill(made: Scan, sources: Sources, *, params: Params, now: datetime) -> bool
     if not any(each.is_scored for each in measured):
         made.delete()
         return False
-    return _rank(made, measured, params, now)
+    measured.sort(key=lambda each: (-each.score, each.symbol))
+    banned = pair_locks.banned()
+    others = [_judged(made, each, math.nan, params, banned) for each in measured[MOST_COMPARED:]]
+    return _rank(made, measured[:MOST_COMPARED], others, params, sources.moment(now))
 
 
 def begin(sources: Sources, *, params: Params, now: datetime) -> tuple[Scan, bool]:
@@ -88,10 +98,29 @@ def measure_part(pk: int, start: int, sources: Sources, *, params: Params, now: 
     asked = made.symbols[start : start + PART]
     there = set(made.rows.filter(symbol__in=asked).values_list("symbol", flat=True))
     measured = _measure([symbol for symbol in asked if symbol not in there], sources, params, made.at)
-    ScanRow.objects.bulk_create([_row(made, each) for each in measured], ignore_conflicts=True)
+    banned = pair_locks.banned()
+    rows = [_judged(made, each, math.nan, params, banned) for each in measured]
+    with transaction.atomic():
+        # Whoever ranks takes the same row: nothing comes after the ranking.
+        if not Scan.objects.filter(pk=pk, finished_at=None).update(timeframe=made.timeframe):
+            return False
+        ScanRow.objects.bulk_create(rows, ignore_conflicts=True)
     if made.rows.count() < len(made.symbols):
         return False
     return finish(made, sources, params=params, now=now)
+
+
+def lost_parts(*, now: datetime) -> list[tuple[int, int]]:
+    """Return the scan and the begin of each part that should have come long ago: its message or its worker was lost.
+
+    Where all have come and nobody has ranked them, whoever is given any part does.
+    """
+    found = []
+    for made in Scan.objects.filter(finished_at=None, at__lte=now - OVERDUE, at__gt=now - PATIENCE).order_by("at"):
+        there = set(made.rows.values_list("symbol", flat=True))
+        missing = [start for start in parts(made) if not there.issuperset(made.symbols[start : start + PART])]
+        found += [(made.pk, start) for start in missing or [0]]
+    return found
 
 
 def finish_late(sources: Sources, *, params: Params, now: datetime) -> None:
@@ -102,15 +131,25 @@ def finish_late(sources: Sources, *, params: Params, now: datetime) -> None:
 
 
 def finish(made: Scan, sources: Sources, *, params: Params, now: datetime) -> bool:
-    """Rank the rows that are there; False where another worker has."""
-    rows = sorted(made.rows.all(), key=lambda row: -row.score)
-    measured = [_read(row) for row in rows]
-    for each in measured[:MOST_COMPARED]:
+    """Rank the rows that are there; False where another worker has.
+
+    Only the best are read and judged again, with what they are compared with: whoever ranks holds all others up.
+    """
+    told = made.rows.values_list("score", "symbol", "refused_by")
+    order = sorted(told, key=lambda each: (-each[0], each[1]))
+    best = [symbol for _, symbol, _ in order[:MOST_COMPARED]]
+    rows = {row.symbol: row for row in made.rows.filter(symbol__in=best)}
+    compared = [_read(rows[symbol]) for symbol in best]
+    for each in compared:
         if each.is_scored:
             each.candles = pair_measures.bars(
                 each.symbol, params.correlation_bars + 1, sources.market_data, params, made.at
             )
-    return _rank(made, measured, params, now)
+    others = [
+        ScanRow(scan=made, symbol=symbol, score=score, parts={}, refused_by=refused_by)
+        for score, symbol, refused_by in order[MOST_COMPARED:]
+    ]
+    return _rank(made, compared, others, params, sources.moment(now))
 
 
 def universe(sources: Sources, *, params: Params, now: datetime) -> list[str]:
@@ -167,20 +206,23 @@ def _measure(symbols: Sequence[str], sources: Sources, params: Params, now: date
     return found
 
 
-def _rank(made: Scan, measured: list[Measured], params: Params, now: datetime) -> bool:
-    """Judge, rank and write everything at once; False where the scan is ranked already."""
-    measured.sort(key=lambda each: (-each.score, each.symbol))
-    moves = _moves(measured[:MOST_COMPARED], params, made.at)
-    rows = _judged(made, measured, portfolio.correlations(moves), params)
-    rows.sort(key=lambda row: bool(row.refused_by))  # stable: both parts stay ordered by score
+def _rank(made: Scan, compared: Sequence[Measured], others: Sequence[ScanRow], params: Params, now: datetime) -> bool:
+    """Judge the best by what they are compared with, rank all and write it at once; False where that is done already.
+
+    `others` come after them, judged; of those that are in the table only the rank is written.
+    """
+    moves = _moves(compared, params, made.at)
+    judged = _compared(made, compared, portfolio.correlations(moves), params)
+    rows = sorted([*judged, *others], key=lambda row: bool(row.refused_by))  # both parts stay ordered by score
     for rank, row in enumerate(rows, 1):
         row.rank = rank
-    shown = _correlations(measured, moves, params)
+    shown = _correlations(compared, moves, params)
     with transaction.atomic():
         if not Scan.objects.filter(pk=made.pk, finished_at=None).update(finished_at=now, correlations=shown):
             return False
-        made.rows.all().delete()
-        ScanRow.objects.bulk_create(rows)
+        _write(judged, "rank", "refused_by", "reason", "verdicts")
+        _write(others, "rank")
+        made.rows.filter(rank=0).delete()  # of a part that was given up and came while the others were ranked
         made.finished_at, made.correlations = now, shown
         best, passed = rows[0], sum(not row.refused_by for row in rows)
         text = f"Scanned {len(rows)} pairs, {passed} passed, best {best.symbol} with {best.score:.0f} points"
@@ -188,25 +230,35 @@ def _rank(made: Scan, measured: list[Measured], params: Params, now: datetime) -
     return True
 
 
-def _judged(made: Scan, measured: list[Measured], matrix: Floats, params: Params) -> list[ScanRow]:
+def _write(rows: Sequence[ScanRow], *columns: str) -> None:
+    """Insert rows, or write these columns where they are there."""
+    ScanRow.objects.bulk_create(rows, update_conflicts=True, unique_fields=["scan", "symbol"], update_fields=columns)
+
+
+def _compared(made: Scan, measured: Sequence[Measured], matrix: Floats, params: Params) -> list[ScanRow]:
     """Return the rows by score; a pair is compared with the better ones that passed."""
     banned, rows = pair_locks.banned(), []
     passed: list[int] = []
     for place, each in enumerate(measured):
-        row = _row(made, each)
-        if each.is_scored:
-            highest = float(matrix[place][passed].max(initial=-1.0)) if place < len(matrix) else math.nan
-            verdicts = pair_filters.evaluate(each.pair(correlation=highest), params, banned)
-        else:
-            verdicts = (Verdict(name=pair_filters.DATA, passed=False, value=0.0, limit=1.0, reason=each.problem),)
-        row.verdicts = [_as_json(verdict) for verdict in verdicts]
-        refusing = next((verdict for verdict in verdicts if not verdict.passed), None)
-        if refusing is not None:
-            row.refused_by, row.reason = refusing.name, refusing.reason[:200]
-        elif place < len(matrix):
+        row = _judged(made, each, float(matrix[place][passed].max(initial=-1.0)), params, banned)
+        if not row.refused_by:
             passed.append(place)
         rows.append(row)
     return rows
+
+
+def _judged(made: Scan, each: Measured, correlation: float, params: Params, banned: Collection[str]) -> ScanRow:
+    """Return the row of a pair with the filters' verdicts; `correlation` is NaN where it was compared with nothing."""
+    row = _row(made, each)
+    if each.is_scored:
+        verdicts = pair_filters.evaluate(each.pair(correlation=correlation), params, banned)
+    else:
+        verdicts = (Verdict(name=pair_filters.DATA, passed=False, value=0.0, limit=1.0, reason=each.problem),)
+    row.verdicts = [_as_json(verdict) for verdict in verdicts]
+    refusing = next((verdict for verdict in verdicts if not verdict.passed), None)
+    if refusing is not None:
+        row.refused_by, row.reason = refusing.name, refusing.reason[:200]
+    return row
 
 
 def _moves(measured: Sequence[Measured], params: Params, at: datetime) -> Floats:
@@ -217,7 +269,7 @@ def _moves(measured: Sequence[Measured], params: Params, at: datetime) -> Floats
 
 def _correlations(measured: Sequence[Measured], moves: Floats, params: Params) -> dict[str, Any]:
     """Return what the pages show: the correlations of what is watched, and of the best beside it."""
-    places = {each.symbol: place for place, each in enumerate(measured[: len(moves)]) if each.is_scored}
+    places = {each.symbol: place for place, each in enumerate(measured) if each.is_scored}
     wanted = [*(symbol for symbol in watching.symbols(params) if symbol in places), *places]
     symbols = list(dict.fromkeys(wanted))[:SHOWN]
     matrix = portfolio.correlations(moves[[places[symbol] for symbol in symbols]]) if symbols else moves[:0, :0]
@@ -239,7 +291,6 @@ def _row(made: Scan, each: Measured) -> ScanRow:
         price=each.price,
         regime=each.regime,
         parts={name: round(points, 4) for name, points in each.parts.items()},
-        reason=each.problem[:200],
         volume=each.volume,
         measures=dict(each.measures),
         book=dict(each.book),
@@ -257,7 +308,7 @@ def _read(row: ScanRow) -> Measured:
         volume=row.volume,
         measures=row.measures,
         book=row.book,
-        problem=row.reason,
+        problem="" if row.parts else row.reason,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -49,6 +50,8 @@ def after_scan(made: Scan, *, params: Params, now: datetime, opinion: Opinion | 
     verdicts = list(pair_switch.judge(asked, params=params, now=now))
     if opinion is not None and all(verdict.passed for verdict in verdicts):
         verdicts.append(_advice(asked, rows, opinion, now))
+        if _has_trade(asked.out_symbol):  # opened while the AI was asked
+            verdicts = list(pair_switch.judge(replace(asked, has_trade=True), params=params, now=now))
     return _settle(asked, verdicts, rows, made, now)
 
 
@@ -153,8 +156,12 @@ def _question(rows: dict[str, ScanRow], params: Params, now: datetime) -> Questi
         leads=leads,
         watched_since=worst.since,
         switched_at=last,
-        has_trade=Trade.objects.filter(symbol=worst.symbol, status__in=ACTIVE).exists(),
+        has_trade=_has_trade(worst.symbol),
     )
+
+
+def _has_trade(symbol: str) -> bool:
+    return Trade.objects.filter(symbol=symbol, status__in=ACTIVE).exists()
 
 
 def _leads(better: str, worse: str, *, count: int, until: datetime) -> list[float]:

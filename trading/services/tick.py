@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache, partial
 
 from trading import events
 from trading.core.ports import MarketDataUnavailable
 from trading.core.timeframes import from_ms, to_ms
+from trading.selectors.books import books_at
 from trading.services import (
     accounts,
     awaiting,
     clusters,
     entries,
+    instructed,
     lease,
     ledger,
     parameters,
@@ -99,6 +102,8 @@ def _run(ports: Ports, held: lease.Held, now: datetime) -> None:
     if settled:
         trades = settling.open_trades()
     pressing.follow(trades)
+    if (settled or trades) and instructed.attend(context):
+        settled, trades = True, settling.open_trades()
     compared = reconcile.compare_due(bot, context, meanwhile=pressing.look)
     if compared:
         stumbles.watch_clock(context)
@@ -136,13 +141,15 @@ def slot_of(now: datetime, length: timedelta = SLOT) -> datetime:
 
 def _context(ports: Ports, held: lease.Held, now: datetime) -> Context:
     revision_id, params = parameters.in_force(now=now)
+    params = watching.applied(params)
     return Context(
         ports=ports,
         now=now,
         lease=held,
         revision_id=revision_id,
-        params=watching.applied(params),
+        params=params,
         markets=ports.market_data.markets(),
+        books=cache(partial(books_at, params.pairs)),
     )
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from dashboard import sessions, twofactor
+from dashboard import login_audit, sessions, twofactor
 from dashboard.models import SessionRecord
 from trading.services import audit
 
@@ -34,5 +34,7 @@ class Command(BaseCommand):
         TOTPDevice.objects.filter(user=found).delete()
         StaticDevice.objects.filter(user=found).delete()
         sessions.end(SessionRecord.objects.filter(user=found))
-        audit.record("device_removed", actor=by, at=timezone.now(), about=reset, text="Reset a second step by command")
+        now = timezone.now()
+        audit.record("device_removed", actor=by, at=now, about=reset, text="Reset a second step by command")
+        login_audit.tell(f"{by} took the second step of {reset} away by command", now=now)
         self.stdout.write(f"{reset} logs in with the password alone now, and can set up another authenticator.")

@@ -12,27 +12,11 @@ sync(document.body.dataset.now);
 
 const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
 
-// The chart library is on those pages alone that draw something.
 let equity = null;
-if (document.getElementById("chart")) {
-  const { areaChart } = await import("./chart.js");
-  const container = document.getElementById("chart");
-  const curve = areaChart(container, document.getElementById("chart-empty"));
-  curve.show(parsed("equity"));
-  // A run's curve stands still; the account's grows.
-  if (!("still" in container.dataset)) equity = curve;
-  const falls = document.getElementById("drawdown-chart");
-  if (falls) areaChart(falls, document.getElementById("drawdown-empty"), "loss").show(parsed("drawdown"));
-}
-const trade = document.getElementById("trade-chart");
-if (trade) (await import("./trade.js")).tradeChart(trade, parsed("trade-data"));
-const curves = document.getElementById("curves");
-if (curves) (await import("./research.js")).curves(curves, document.getElementById("curves-legend"), parsed("curves-data"));
 const kind = document.getElementById("ask-kind");
 if (kind) (await import("./study_form.js")).bindStudyForm(kind);
 const change = document.getElementById("change");
 if (change) (await import("./parameters.js")).bindParameters(change);
-if (document.getElementById("market-setup")) (await import("./market.js")).marketChart(parsed("market-setup"));
 
 let joined = false;
 const live = connect((frame) => {
@@ -85,3 +69,20 @@ bindExplanations();
 bindPalette();
 bindKeys();
 document.dispatchEvent(new Event("ready"));
+
+// Pictures come after everything that answers a key or a click. The chart library is on those pages alone that draw something.
+if (document.getElementById("chart")) {
+  const { areaChart } = await import("./chart.js");
+  const container = document.getElementById("chart");
+  const curve = areaChart(container, document.getElementById("chart-empty"));
+  curve.show(parsed("equity"));
+  // A run's curve stands still; the account's grows.
+  if (!("still" in container.dataset)) equity = curve;
+  const falls = document.getElementById("drawdown-chart");
+  if (falls) areaChart(falls, document.getElementById("drawdown-empty"), "loss").show(parsed("drawdown"));
+}
+const trade = document.getElementById("trade-chart");
+if (trade) (await import("./trade.js")).tradeChart(trade, parsed("trade-data"));
+const curves = document.getElementById("curves");
+if (curves) (await import("./research.js")).curves(curves, document.getElementById("curves-legend"), parsed("curves-data"));
+if (document.getElementById("market-setup")) (await import("./market.js")).marketChart(parsed("market-setup"));

@@ -19,6 +19,7 @@ export const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(
 export function areaChart(container, empty, colour = "accent") {
   const chart = createChart(container, {
     autoSize: true,
+    layout: { background: { color: "transparent" } }, // else it is white until it is coloured
     localization: { priceFormatter: (value) => value.toLocaleString("en-US", DECIMALS) },
     handleScroll: false,
     handleScale: false,

@@ -239,6 +239,7 @@ function pane(element) {
   const isPrice = element.dataset.pane === "price";
   const chart = createChart(container, {
     autoSize: true,
+    layout: { background: { color: "transparent" } }, // else it is white until it is coloured
     rightPriceScale: { borderVisible: false, minimumWidth: 78, scaleMargins: isPrice ? { top: 0.06, bottom: 0.12 } : { top: 0.1, bottom: 0.1 } },
     timeScale: { visible: isPrice, borderVisible: false, timeVisible: true, secondsVisible: false, tickMarkFormatter: tickText },
     localization: { timeFormatter: (time) => moment(time) },

@@ -8,6 +8,7 @@ export function curves(container, legend, sets) {
   const styles = [LineStyle.Solid, LineStyle.Dashed, LineStyle.Dotted, LineStyle.LargeDashed];
   const chart = createChart(container, {
     autoSize: true,
+    layout: { background: { color: "transparent" } }, // else it is white until it is coloured
     handleScroll: false,
     handleScale: false,
     localization: { priceFormatter: (value) => `${value.toFixed(2)} %` },

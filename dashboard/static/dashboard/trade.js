@@ -9,6 +9,7 @@ const GRID = 120;
 export function tradeChart(container, data) {
   const chart = createChart(container, {
     autoSize: true,
+    layout: { background: { color: "transparent" } }, // else it is white until it is coloured
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.1 } },
     timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false },
     crosshair: { mode: CrosshairMode.Normal },

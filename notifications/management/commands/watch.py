@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *, now: bool, **options: Any) -> None:
         at = timezone.now()
-        limit = timedelta(seconds=kinds.KINDS["worker"].threshold or 0)
+        limit = timedelta(seconds=kinds.threshold("worker") or kinds.KINDS["worker"].threshold or 0)
         if not now and not silence.is_silent(now=at, limit=limit):
             return
         for update_id in inbox.waiting(now=at):

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from trading import backtest
 from trading.core.params import Params
+from trading.management import result_files
 from trading.management.commands import replay
 from trading.research import page, performance, picture
 from trading.research.picture import Report
@@ -40,9 +41,7 @@ class Command(replay.Command):
             (options["csv"], lambda report: page.trades(report).encode()),
         )
         self._files = [(path, make) for path, make in asked if path]
-        for path, _ in self._files:
-            if not path.parent.is_dir():
-                raise CommandError(f"{path.parent} is not a folder; make it or choose another file", returncode=2)
+        result_files.refuse_no_folder(**{name: options[name] for name in ("html", "png", "csv")})
         super().handle(**options)
 
     def further(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -57,4 +56,4 @@ class Command(replay.Command):
         for line in performance.table(report):
             self.stdout.write(line)
         for path, make in self._files:
-            replay.write_bytes(path, make(report))
+            result_files.write_bytes(path, make(report))

@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def _approve(self, options: dict[str, Any]) -> None:
         exchange = options["exchange"]
-        if settings.REQUIRE_TOTP:
+        if settings.REQUIRE_TOTP or settings.SECOND_PERSON:
             self._prove(options["by"])
         try:
             typed = input(f"Type '{going_live.phrase(exchange)}' to approve: ").strip()

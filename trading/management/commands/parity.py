@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +18,10 @@ from trading import exit_parity, live_parity, parity, replay
 from trading.adapters import meters
 from trading.core.params import Params
 from trading.core.ports import MarketDataUnavailable
-from trading.management.commands.replay import MISTAKES, moment, read_params
+from trading.management import arguments
+from trading.management.arguments import whole
+from trading.management.bar import Bar
+from trading.management.commands.replay import MISTAKES
 from trading.research.audit import EXPECTED, Cause
 from trading.research.parity import Comparison, changed, draws
 from trading.research.performance import Stretch
@@ -35,17 +37,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--symbols", nargs="+", metavar="BTC/USDT")
-        parser.add_argument("--timeframe", help="such as 15m")
-        parser.add_argument("--from", dest="start", type=moment, help="first moment to trade, UTC")
-        parser.add_argument("--to", dest="end", type=moment, help="last moment to trade, UTC")
-        chosen = parser.add_mutually_exclusive_group()
-        chosen.add_argument("--params", type=Path, metavar="FILE.json", help="parameters that differ from the defaults")
-        chosen.add_argument("--seed", type=int, help="draw parameters, and each fill's slippage, at random")
-        parser.add_argument("--runs", type=int, default=1, help="with --seed: so many draws (default: %(default)s)")
-        parser.add_argument("--only", type=int, metavar="RUN", help="with --seed: repeat this one of the draws")
-        parser.add_argument("--exchange", default="import", help="where the candles are from (default: %(default)s)")
-
+        arguments.add_stretch(parser, is_required=False)
+        parser.add_argument(
+            "--seed", type=whole(0), help="instead of --params: draw them, and each fill's slippage, at random"
+        )
+        parser.add_argument(
+            "--runs", type=whole(1), default=1, help="with --seed: so many draws (default: %(default)s)"
+        )
+        parser.add_argument("--only", type=whole(1), metavar="RUN", help="with --seed: repeat this one of the draws")
         parser.add_argument("--live", action="store_true", help="instead: compute what was really decided again")
         parser.add_argument("--since", type=_span, default="7d", metavar="7d", help="with --live: how far back")
         parser.add_argument("--json", action="store_true", help="with --live: print everything as JSON")
@@ -56,19 +55,17 @@ class Command(BaseCommand):
             return
         if not options["symbols"] or not options["timeframe"]:
             raise CommandError("give --symbols and --timeframe, or --live for what was really decided", returncode=2)
+        if options["params"] and seed is not None:
+            raise CommandError("give --params or --seed, which draws them: not both", returncode=2)
+        given = arguments.stretch(options)
         compared = mismatches = 0
         try:
-            asked = replay.stretch(
-                symbols=options["symbols"],
-                timeframe=options["timeframe"],
-                start=options["start"],
-                end=options["end"],
-                values=read_params(options["params"]) if options["params"] else {},
-                exchange=options["exchange"],
-            )
+            asked = replay.stretch(**given)
             for run, params in _runs(asked, seed, runs=options["runs"], only=options["only"]):
                 # Every other run draws slippage too.
-                found = parity.compare(asked, params, seed=None if seed is None or run % 2 else seed)
+                bar = Bar(self.stderr)
+                found = parity.compare(asked, params, seed=None if seed is None or run % 2 else seed, progress=bar)
+                bar.clear()
                 compared += found.compared
                 mismatches += len(found.differences)
                 self._say(run, params, found, drawn=seed is not None)

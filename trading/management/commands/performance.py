@@ -6,9 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from trading.management.commands.replay import moment, write
+from trading.management import result_files
+from trading.management.arguments import moment
 from trading.management.studying import figure
 from trading.services import account_figures
 
@@ -21,13 +22,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, metavar="OUT", help="file for all figures")
 
     def handle(self, *, since: datetime | None, json: Path | None, **options: Any) -> None:
-        if json and not json.parent.is_dir():
-            raise CommandError(
-                f"{json.parent} is not a folder; make it or choose another file for --json", returncode=2
-            )
+        result_files.refuse_no_folder(json=json)
         found = account_figures.build(since=since)
         if json:
-            write(json, found)
+            result_files.write(json, found)
         self.stdout.write(
             f"{found['trades']} trades closed, PnL {found['pnl']}, profit factor {figure(found['profit_factor'])}, "
             f"expectancy {figure(found['expectancy_r'])} R; {found['days']} days: Sharpe {figure(found['sharpe'])}, "

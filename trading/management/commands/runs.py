@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import getpass
 import json
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from trading.core import study_plan
 from trading.core.param_spec import ParamsError
 from trading.core.params import Params
-from trading.management.commands.replay import moment, read_params
+from trading.core.study_plan import PlanError
+from trading.management import arguments
+from trading.management.arguments import whole
 from trading.models import BacktestRun, RunKind
 from trading.research import judgement
 from trading.services import backtesting
@@ -25,16 +27,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
-        start = acts.add_parser("start", help="ask for a backtest; the research worker makes it")
-        start.add_argument("--symbols", nargs="+", required=True, metavar="BTC/USDT")
-        start.add_argument("--timeframe", required=True, help="such as 15m")
-        start.add_argument("--from", dest="start", type=moment, help="first moment to trade, UTC")
-        start.add_argument("--to", dest="end", type=moment, help="last moment to trade, UTC")
-        start.add_argument("--params", type=Path, metavar="FILE.json", help="parameters that differ from the defaults")
-        start.add_argument("--seed", type=int, help="draw each fill's slippage at random (default: constant)")
-        start.add_argument("--exchange", default="import", help="where the candles are from (default: %(default)s)")
+        start = acts.add_parser("start", help="ask for a backtest or a study; the research workers make it together")
+        start.add_argument(
+            "--kind", choices=("backtest", *study_plan.KINDS), default="backtest", help="(default: %(default)s)"
+        )
+        arguments.add_stretch(start)
+        start.add_argument("--seed", type=whole(0), help="draw each fill's slippage at random (default: constant)")
         start.add_argument("--note", default="", help="what you want to find out")
         start.add_argument("--by", default=getpass.getuser(), help="who asks (default: %(default)s)")
+        _add_plan(start)
         acts.add_parser("list", help=f"the last {SHOWN} runs")
         for act, text in (("show", "a run, its log and its figures"), ("cancel", "stop a run at its next step")):
             one = acts.add_parser(act, help=text)
@@ -50,22 +51,27 @@ class Command(BaseCommand):
     def handle(self, *, act: str, **options: Any) -> None:
         try:
             getattr(self, f"_{act}")(options)
+        except PlanError as error:
+            raise CommandError(f"--{error.field.replace('_', '-')}: {error}", returncode=2) from error
         except (backtesting.RunRefused, ParamsError) as error:
             raise CommandError(str(error), returncode=2) from error
 
     def _start(self, options: dict[str, Any]) -> None:
-        values = read_params(options["params"]) if options["params"] else {}
-        params = Params.of({**values, "timeframe": options["timeframe"], "pairs": options["symbols"]})
+        asked = arguments.stretch(options)
+        params = Params.of({**asked["values"], "timeframe": asked["timeframe"], "pairs": asked["symbols"]})
+        kind = RunKind(options["kind"])
         run = backtesting.queue(
             params=params,
-            exchange=options["exchange"],
-            start=options["start"],
-            end=options["end"],
+            exchange=asked["exchange"],
+            start=asked["start"],
+            end=asked["end"],
             seed=options["seed"],
             note=options["note"],
             author=None,
             by=options["by"],
             now=timezone.now(),
+            kind=kind,
+            plan=None if kind == RunKind.BACKTEST else study_plan.checked(kind, options),
         )
         self.stdout.write(f"Run {run.pk} waits for the research worker: runs show {run.pk}")
 
@@ -102,6 +108,22 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name:<28}" + "".join(f"{json.dumps(value):>18}" for value in values))
         if not found["same_candles"]:
             self.stdout.write("These runs were made on different candles.")
+
+
+def _add_plan(parser: CommandParser) -> None:
+    """Take what a study may be asked; the plan itself says what is missing or out of range."""
+    study = parser.add_argument_group("of a study, with --kind")
+    study.add_argument("--vary", nargs="+", metavar="NAME=VALUES", help="sweep, walk: such as stop_atr=1,2,3")
+    study.add_argument("--method", choices=study_plan.METHODS, help="sweep, walk: how points are chosen")
+    study.add_argument("--objective", choices=study_plan.OBJECTIVES, help="sweep, walk: what makes a point good")
+    study.add_argument("--anchored", dest="is_anchored", action="store_true", help="walk: search on everything before")
+    for number in (*study_plan.SEARCH, *study_plan.WALK, *study_plan.MONTECARLO):
+        kinds = ", ".join(kind for kind, numbers in study_plan.NUMBERS.items() if number in numbers)
+        study.add_argument(
+            f"--{number.name.replace('_', '-')}",
+            metavar="N",
+            help=f"{kinds}: {number.help} (default: {number.default})",
+        )
 
 
 def _run(pk: int) -> BacktestRun:
