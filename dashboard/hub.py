@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -26,8 +26,6 @@ from dashboard.overview import Rendered
 from dashboard.push import GROUP, PATIENCE_S, SESSION_ENDED
 
 SPACING_S = 0.5
-MOMENT_S = 1.0
-"""Whoever comes so soon after a rendering is shown that one: many who come together cost one."""
 BEAT_S = 4.0
 QUEUE_FRAMES = 32
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
@@ -76,7 +74,6 @@ class Hub:
         self._due = asyncio.Event()
         self._kinds: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._newest: tuple[float, str] | None = None
         self.doorman = Doorman()
 
     def join(self, user_id: int) -> Seat:
@@ -84,14 +81,7 @@ class Hub:
         seat = Seat(user_id)
         self._seats.add(seat)
         self.ensure_running()
-        if (
-            self._newest is not None
-            and not self._due.is_set()
-            and asyncio.get_running_loop().time() - self._newest[0] < MOMENT_S
-        ):
-            seat.restart(self._newest[1])
-        else:
-            self._due.set()
+        self._due.set()
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -173,12 +163,14 @@ class Hub:
         while True:
             await self._due.wait()
             self._due.clear()
+            # Who comes while it renders waits for the next: the page it stands on may be newer than what is rendered now.
+            behind = [seat for seat in self._seats if seat.is_behind]
             if self._seats:
-                self._publish(await database_sync_to_async(overview.render)(timezone.now()))
+                self._publish(await database_sync_to_async(overview.render)(timezone.now()), behind)
             await asyncio.sleep(SPACING_S)
 
-    def _publish(self, rendered: Rendered) -> None:
-        """Send what changed to those who are up to date, and everything to those who are not."""
+    def _publish(self, rendered: Rendered, behind: Sequence[Seat] = ()) -> None:
+        """Send what changed to those who are up to date, and everything to those who are `behind`."""
         shown, self._shown = self._shown, rendered
         news: dict[str, Any] = {}
         if changed := {name: html for name, html in rendered.panels.items() if html != shown.panels.get(name)}:
@@ -188,14 +180,13 @@ class Hub:
         kinds, self._kinds = self._kinds, set()
         if kinds:
             news["kinds"] = sorted(kinds)
-        behind = [seat for seat in self._seats if seat.is_behind]
         if news:
             self._seq += 1
             self._offer_all(self._frame("panels", **news))
-        snapshot = self._frame("snapshot", panels=rendered.panels, equity=rendered.equity)
-        self._newest = (asyncio.get_running_loop().time(), snapshot)
-        for seat in behind:
-            seat.restart(snapshot)
+        if behind:
+            snapshot = self._frame("snapshot", panels=rendered.panels, equity=rendered.equity)
+            for seat in behind:
+                seat.restart(snapshot)
 
     def _offer_all(self, frame: str) -> None:
         for seat in self._seats:

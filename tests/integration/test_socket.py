@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -169,6 +170,37 @@ async def test_a_snapshot_comes_first_and_then_what_an_event_changed(cookie: str
 
 
 @in_loop
+async def test_a_page_is_never_told_of_a_state_older_than_its_own(
+    cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, began, may_end = ["running"], threading.Event(), threading.Event()
+
+    def render(now: datetime) -> Rendered:
+        was = state[0]
+        began.set()
+        may_end.wait(5)
+        return Rendered(panels={"status": was}, equity=[])
+
+    monkeypatch.setattr(overview, "render", render)
+    monkeypatch.setattr(hub, "database_sync_to_async", functools.partial(sync_to_async, thread_sensitive=False))
+    before, after, at_rest = socket(cookie), socket(cookie), socket(cookie)
+    await before.connect()
+    await asyncio.to_thread(began.wait, 5)
+    state[0] = "halted"  # while it is rendered for the page before
+    await after.connect()
+    may_end.set()
+
+    assert (await next_frame(before))["panels"] == {"status": "running"}
+    assert (await next_frame(before))["panels"] == {"status": "halted"}
+    assert (await next_frame(after))["panels"] == {"status": "halted"}
+
+    state[0] = "running"  # and nobody was told
+    await at_rest.connect()
+
+    assert (await next_frame(at_rest))["panels"] == {"status": "running"}
+
+
+@in_loop
 async def test_news_that_change_no_panel_send_nothing(cookie: str) -> None:
     talker, _ = await opened(cookie)
 
@@ -309,11 +341,12 @@ async def test_a_slow_reader_starts_over_and_delays_nobody(monkeypatch: pytest.M
     monkeypatch.setattr(overview, "render", lambda now: Rendered(panels={"journal": "last"}, equity=[]))
     one_hub = hub.Hub()
     quick, slow = one_hub.join(1), one_hub.join(2)
-    one_hub._publish(Rendered(panels={"journal": "first"}, equity=[]))
+    one_hub._publish(Rendered(panels={"journal": "first"}, equity=[]), [quick, slow])
 
     received = []
     for number in range(3 * hub.QUEUE_FRAMES):
-        one_hub._publish(Rendered(panels={"journal": str(number)}, equity=[]))
+        behind = [slow] if slow.is_behind else []
+        one_hub._publish(Rendered(panels={"journal": str(number)}, equity=[]), behind)
         while not quick.frames.empty():
             received.append(json.loads(quick.frames.get_nowait()))
 
