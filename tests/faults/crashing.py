@@ -1,15 +1,19 @@
 """Processes that trade until they die at a crash point: `python -m tests.faults.crashing [by-hand] PATH NAME:N [PATH NAME:N ...]`.
 
-With `by-hand`, a person asks for a part to be closed before the tick of the first bar. What they need is imported once; each of them is a fork that opens its database by itself. Prints their exit codes.
+With `by-hand`, a person asks for a part to be closed before the tick of the first bar. What they need is imported once; each of
+them is a fork that opens its database by itself. Prints their exit codes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import django
 
@@ -26,6 +30,27 @@ def moments() -> list[datetime]:
     from tests.engine import close_of
 
     return [close_of(row) + timedelta(seconds=seconds) for row in range(-1, 3) for seconds in SECONDS]
+
+
+def prepare(directory: Path) -> None:
+    """Make an account in the directory, ready to trade, whose copies are died on."""
+    from tests.engine import set_params
+    from trading.services import scratch
+
+    with scratch.database(str(directory / "new.sqlite3")):
+        set_params(price_age=600, trailing=False, break_even=False)
+
+
+def deaths(directory: Path, points: Sequence[str], *, by_hand: bool = False) -> dict[str, int]:
+    """Let a process die at each point, over a copy of its own named after the point; return the exit codes."""
+    words = ["by-hand"] * by_hand
+    for point in points:
+        shutil.copy(directory / "new.sqlite3", directory / f"{point}.sqlite3")
+        words += [str(directory / f"{point}.sqlite3"), point]
+    command = [sys.executable, "-m", "tests.faults.crashing", *words]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    codes: dict[str, int] = json.loads(ended.stdout)
+    return codes
 
 
 def trade(path: str, *, by_hand: bool = False) -> Iterator[tuple[datetime, str]]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.engine import START, assert_books_balance, set_params
+from tests.engine import START, assert_books_balance
 from tests.faults import crashing
 from tests.race.test_one_bar import FILE_OPTIONS
 from trading.models import (
@@ -48,21 +44,14 @@ def _own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
     directory = tmp_path_factory.mktemp("by_hand")
-    with django_db_blocker.unblock(), scratch.database(str(directory / "new.sqlite3")):
-        set_params(price_age=600, trailing=False, break_even=False)
+    with django_db_blocker.unblock():
+        crashing.prepare(directory)
     return directory
 
 
 @pytest.fixture(scope="module")
 def deaths(place: Path) -> dict[str, int]:
-    words = []
-    for point in POINTS:
-        shutil.copy(place / "new.sqlite3", place / f"{point}.sqlite3")
-        words += [str(place / f"{point}.sqlite3"), point]
-    command = [sys.executable, "-m", "tests.faults.crashing", "by-hand", *words]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    codes: dict[str, int] = json.loads(ended.stdout)
-    return codes
+    return crashing.deaths(place, POINTS, by_hand=True)
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.engine import START, assert_books_balance, set_params
+from tests.engine import START, assert_books_balance
 from tests.faults import crashing
 from tests.race.test_one_bar import FILE_OPTIONS
 from trading.models import (
@@ -33,7 +30,8 @@ from trading.models import (
 )
 from trading.services import crash_points, invariants, scratch
 
-NEVER_SENT = "entry.permitted"
+POINTS = [f"{name}:1" for name in crash_points.NAMES]
+NEVER_SENT = "entry.permitted:1"
 """A permit that was not used is not used by anybody else: this entry alone never happens."""
 
 
@@ -48,23 +46,14 @@ def _own_database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 def place(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
     """Return a directory with an account, ready to trade."""
     directory = tmp_path_factory.mktemp("crashes")
-    with django_db_blocker.unblock(), scratch.database(str(directory / "new.sqlite3")):
-        set_params(price_age=600, trailing=False, break_even=False)
+    with django_db_blocker.unblock():
+        crashing.prepare(directory)
     return directory
 
 
 @pytest.fixture(scope="module")
 def deaths(place: Path) -> dict[str, int]:
-    """Let a process die at each point, over an account of its own; return the exit codes."""
-    words = []
-    for name in crash_points.NAMES:
-        shutil.copy(place / "new.sqlite3", place / f"{name}.sqlite3")
-        words += [str(place / f"{name}.sqlite3"), f"{name}:1"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.faults.crashing", *words], capture_output=True, text=True, timeout=90, check=True
-    )
-    codes: dict[str, int] = json.loads(ended.stdout)
-    return codes
+    return crashing.deaths(place, POINTS)
 
 
 def assert_sound() -> None:
@@ -93,10 +82,10 @@ def test_undisturbed_the_path_passes_every_kind_of_order(place: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize("name", crash_points.NAMES)
-def test_the_process_after_mends_what_a_death_left(name: str, place: Path, deaths: dict[str, int]) -> None:
-    path = str(place / f"{name}.sqlite3")
-    assert deaths[f"{name}:1"] == -9
+@pytest.mark.parametrize("point", POINTS)
+def test_the_process_after_mends_what_a_death_left(point: str, place: Path, deaths: dict[str, int]) -> None:
+    path = str(place / f"{point}.sqlite3")
+    assert deaths[point] == -9
     with scratch.attached(path, FILE_OPTIONS):
         dead = Lease.objects.get()
 
@@ -115,7 +104,7 @@ def test_the_process_after_mends_what_a_death_left(name: str, place: Path, death
         assert set(outcomes) == {"slot taken", "ran"}
         assert (heir.epoch, heir.owner != dead.owner) == (dead.epoch + 1, True)
         bought = PaperOrder.objects.filter(kind="market", side="buy", status="filled").count()
-        expected = (0, TradeStatus.CANCELED) if name == NEVER_SENT else (1, TradeStatus.CLOSED)
+        expected = (0, TradeStatus.CANCELED) if point == NEVER_SENT else (1, TradeStatus.CLOSED)
         assert (bought, trade.status) == expected
         assert (trade.remaining, sum(PaperPosition.objects.values_list("quantity", flat=True))) == (Decimal(0), 0)
         assert not Order.objects.filter(status__in=LIVE).exists()
