@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.soak import market, measures
+from tests.processes import eventually
+from tests.soak import machine, market, measures
 from tests.soak.measures import Found, Sample
 from trading.core.candles import resample
 
-WELL = Found(seconds=3600, slopes={"trading": 1.0}, jitter_ms=200, ticks=1800, frames=100, requests=50, faults=3)
+WELL = Found(
+    seconds=3600,
+    slopes={"trading": 1.0},
+    jitter_ms=200,
+    quiet_jitter_ms=200,
+    quiet_ticks=1500,
+    ticks=1800,
+    frames=100,
+    requests=50,
+    faults=3,
+)
 
 
 def life(
@@ -105,9 +121,40 @@ def test_jitter_is_the_distance_from_the_pause_and_blows_are_left_out() -> None:
     assert measures.jitter([1.0], every=2.0, breaks=[]) == 0.0
 
 
+def test_only_what_others_did_is_no_fault_of_ours() -> None:
+    late = [(100.0, 0.0), (101.0, 3.0), (102.0, 80.0), (103.0, 2.0), (104.0, 400.0)]
+
+    assert machine.held_up(late, [(95.0, 103.0, 1.5), (103.0, 108.0, 0.1)]) == [(101.0, 102.0)]
+    assert machine.held_up(late, []) == []
+    assert measures.outside([99.0, 101.5, 103.0, 105.0], breaks=[(101.0, 102.0)]) == 1
+
+
+def test_the_processors_that_others_use_are_all_but_ours() -> None:
+    others, burner = machine.Others(), "while True: pass"
+    others.note([os.getpid()])
+    with subprocess.Popen([sys.executable, "-c", burner]) as foreign:
+        time.sleep(1.5)
+        others.note([os.getpid()])
+        time.sleep(1.5)
+        others.note([os.getpid(), foreign.pid])  # what it has used so far counts as ours now
+        foreign.kill()
+
+    assert others.used[0][2] > 0.25
+    assert others.mean > 0
+
+
+def test_a_second_is_told_by_its_latest_wake(tmp_path: Path) -> None:
+    with machine.bystander(tmp_path / "woken"):
+        assert eventually(lambda: (tmp_path / "woken").exists() and len(machine.lateness(tmp_path / "woken")) > 1)
+
+    (first, late), (second, _), *_ = machine.lateness(tmp_path / "woken")
+    assert late > 0
+    assert second - first >= 1
+
+
 def test_a_system_that_kept_every_promise_passes() -> None:
     assert WELL.problems == []
-    assert WELL.line.startswith("minutes=60 violations=0 ticks=1800 jitter_p99_ms=200 slope_mb_h=1.0(trading) ")
+    assert WELL.line.startswith("minutes=60 violations=0 ticks=1800 jitter_p99_ms=200(of 1500 undisturbed) ")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +165,8 @@ def test_a_system_that_kept_every_promise_passes() -> None:
         {"unjudged": ["web"]},
         {"replaced": 601},
         {"log_mb": 65.0},
-        {"jitter_ms": 501.0},
+        {"quiet_jitter_ms": 501.0},
+        {"quiet_ticks": 49},
         {"ticks": 0},
         {"frames": 0},
         {"lost": 1},

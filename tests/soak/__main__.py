@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.soak import measures, system
+from tests.soak import machine, measures, system
 from tests.soak.load import Readers, Sockets
 from tests.soak.measures import Found, Sample
 
@@ -28,6 +28,7 @@ def main() -> int:
         running = stack.enter_context(system.running(folder))
         running.log_in()
         running.wait_for_trading()
+        stack.enter_context(machine.bystander(folder / "woken.txt"))
         found = _soak(running, asked)
     for problem in found.problems:
         _say(f"  {problem}")
@@ -47,9 +48,10 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
     readers.start()
     rows, blow_at = running.rows(), began + asked.faults
     end = began + asked.minutes * 60
-    log_mb = 0.0
+    log_mb, others = 0.0, machine.Others()
     while time.monotonic() < end:
         samples += running.samples(began)
+        others.note(running.pids())
         log_mb = max(log_mb, running.files_mb("*-wal"))
         if asked.faults and time.monotonic() > blow_at and end - time.monotonic() > RECOVERY_S:
             struck = time.time()
@@ -64,6 +66,9 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
     for failure in readers.failures[:20]:
         _say(f"  failed: {failure}")
     started = [at for at in running.started_at() if at > time.time() - seconds - 5]
+    late = machine.lateness(running.folder / "woken.txt")
+    held_up = machine.held_up(late, others.used)
+    quiet = [*breaks, *held_up]
     return Found(
         seconds=seconds,
         violations=running.violations(),
@@ -71,6 +76,10 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
         unjudged=measures.unjudged(samples),
         replaced=len(measures.replaced(samples)),
         jitter_ms=measures.jitter(started, every=TICK_S, breaks=breaks),
+        quiet_jitter_ms=measures.jitter(started, every=TICK_S, breaks=quiet),
+        quiet_ticks=measures.outside(started, breaks=quiet),
+        woken_ms=measures.highest((ms for _, ms in late), share=0.99),
+        others=others.mean,
         ticks=len(started),
         frames=sockets.frames,
         lost=sockets.lost,

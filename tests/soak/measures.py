@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from statistics import median
@@ -19,6 +19,8 @@ STEP_MB = 3.0
 """What a life gains by less than this is a step of its allocator and no growth, however steep it looks in a short life."""
 LONG_S = 1200.0
 MOST_JITTER_MS = 500.0
+LEAST_QUIET_TICKS = 50
+"""Ticks that nobody else's load touched: of fewer nothing can be said."""
 MOST_FILES_MB, MOST_LOG_MB, MOST_ROWS_A_MINUTE = 400.0, 64.0, 2_000.0
 MOST_REPLACED_A_MINUTE = 10.0
 """A scan and what follows the refused each leave a process behind that is replaced; more, and tasks wait for forks."""
@@ -48,6 +50,14 @@ class Found:
     replaced: int = 0
     """Processes of pools that came to their end by themselves."""
     jitter_ms: float = 0.0
+    """Of all ticks but those of blows; what is judged is `quiet_jitter_ms`."""
+    quiet_jitter_ms: float = 0.0
+    quiet_ticks: int = 0
+    """Pauses between ticks in which no load of others kept everybody waiting, and their jitter."""
+    woken_ms: float = 0.0
+    """By how much a process that only wakes woke late (99 % of seconds)."""
+    others: float = 0.0
+    """Processors that everything else on the machine used."""
     ticks: int = 0
     frames: int = 0
     lost: int = 0
@@ -68,6 +78,10 @@ class Found:
             found += self._of_memory()
         if not self.ticks:
             found.append("there was no tick")
+        elif self.quiet_ticks < min(LEAST_QUIET_TICKS, self.ticks // 3):
+            found.append(
+                f"only {self.quiet_ticks} of {self.ticks} ticks can be judged: others used {self.others:.1f} processors"
+            )
         if not self.frames:
             found.append("no socket received anything")
         if self.lost:
@@ -91,7 +105,7 @@ class Found:
     def _of_bounds(self) -> list[str]:
         minutes = self.seconds / 60
         measured = (
-            (self.jitter_ms, MOST_JITTER_MS, "ticks came {:.0f} ms off (99 %), {:g} is the most"),
+            (self.quiet_jitter_ms, MOST_JITTER_MS, "ticks came {:.0f} ms off (99 %), {:g} is the most"),
             (self.files_mb, MOST_FILES_MB, "the data directory has grown to {:.0f} MB, {:g} is the most"),
             (self.log_mb, MOST_LOG_MB, "the write-ahead log has grown to {:.0f} MB, {:g} is the most"),
             (self.rows_a_minute, MOST_ROWS_A_MINUTE, "{:.0f} rows came a minute, {:g} is the most"),
@@ -104,7 +118,8 @@ class Found:
         steepest = max(self.slopes.items(), key=lambda item: item[1], default=("none", 0.0))
         return (
             f"minutes={self.seconds / 60:.0f} violations={len(self.violations)} ticks={self.ticks} "
-            f"jitter_p99_ms={self.jitter_ms:.0f} slope_mb_h={steepest[1]:.1f}({steepest[0]}) "
+            f"jitter_p99_ms={self.quiet_jitter_ms:.0f}(of {self.quiet_ticks} undisturbed) all_p99_ms={self.jitter_ms:.0f} "
+            f"woken_p99_ms={self.woken_ms:.0f} others={self.others:.2f} slope_mb_h={steepest[1]:.1f}({steepest[0]}) "
             f"replaced={self.replaced} frames={self.frames} "
             f"lost={self.lost} "
             f"requests={self.requests} failed={self.failed} faults={self.faults} "
@@ -164,9 +179,23 @@ def jitter(
     started: Sequence[float], *, every: float, breaks: Sequence[tuple[float, float]], share: float = 0.99
 ) -> float:
     """Return how far (milliseconds) ticks came from their pause, at the given share of them; breaks are left out."""
-    off = sorted(
-        abs(after - before - every) * 1000
+    return highest((abs(pause - every) * 1000 for pause in _pauses(started, breaks)), share=share)
+
+
+def outside(started: Sequence[float], *, breaks: Sequence[tuple[float, float]]) -> int:
+    """Return of how many pauses between ticks `jitter` tells."""
+    return len(_pauses(started, breaks))
+
+
+def highest(values: Iterable[float], *, share: float) -> float:
+    """Return what the given share of the values does not exceed, 0 where there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+
+
+def _pauses(started: Sequence[float], breaks: Sequence[tuple[float, float]]) -> list[float]:
+    return [
+        after - before
         for before, after in pairwise(started)
         if not any(begin <= after and before <= end for begin, end in breaks)
-    )
-    return off[min(len(off) - 1, math.ceil(share * len(off)) - 1)] if off else 0.0
+    ]

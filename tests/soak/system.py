@@ -95,6 +95,10 @@ class System:
                 found.append(Sample(at=at, role=role, pid=pid, rss=rss, parent=maker))
         return found
 
+    def pids(self) -> list[int]:
+        """Return the processes of the system and of this soak, which are its load."""
+        return [os.getpid(), *descendants(os.getpid())]
+
     def strike(self, fate: random.Random) -> str:
         """Break one thing, which the system has to mend by itself; return what it was."""
         kind = fate.choice(("kill", "kill", "kill", "pause", "flush"))
