@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from celery.signals import task_postrun, worker_before_create_process
 
-from julaba_site import task_life  # noqa: F401 - it listens to every task
+from julaba_site import (
+    life_sign,
+    task_life,  # noqa: F401 - it listens to every task
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julaba_site.settings")
 
@@ -18,14 +20,10 @@ app = Celery("julaba")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-HEARTBEAT = "JULABA_HEARTBEAT"
-"""Names the file by which a worker shows the supervisor that it still hears and does its tasks."""
-
 
 @task_postrun.connect
 def _show_life(**_: Any) -> None:
-    if path := os.environ.get(HEARTBEAT):
-        Path(path).touch()
+    life_sign.touch()
 
 
 @worker_before_create_process.connect

@@ -296,6 +296,8 @@ BYPASS_DECISIONS = env.whole("BYPASS_DECISIONS", 100, low=20, high=5_000)
 """So many of its newest decisions an adviser is judged on; it counts for nothing while they did harm."""
 EXAMINATION = "julaba_site.examination.examine"
 """What manage.py doctor looks at besides the venue."""
+LIFE_SIGN = "julaba_site.life_sign.show"
+"""What the stream calls while its loop turns."""
 EVENT_LISTENERS = [
     "dashboard.push.announce",
     "notifications.listener.hear",

@@ -18,6 +18,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from julaba_site import sd_notify
+from julaba_site.probe import Probe
 from julaba_site.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,9 @@ HANDOVER = "JULABA_STACK"
 REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
 BEAT_SILENCE_S = 200.0
 WATCH_SILENCE_S = 42.0
+REDIS_SILENCE_S = 30.0
+STREAM_SILENCE_S = 60.0
+PING = b"PING\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +114,19 @@ def run(stack: Stack) -> None:
         # The processes of one worker share most of their memory, which those of four would not.
         command = [*CELERY, "-Ajulaba_site", *WORKER, f"-c{OTHER_PROCESSES}", f"-Q{OTHER_QUEUES}", "-nwork@%h"]
         command += [f"--max-memory-per-child={IDLE_MEMORY_KB}"]
-        supervisor.start(Child("work", command, orphan_signal=signal.SIGQUIT))
+        # Who looks after alerts and sends messages may be silent itself.
+        looked = signs / "watch.alive"
+        supervisor.start(
+            Child("work", command, orphan_signal=signal.SIGQUIT, heartbeat=looked, silence_s=BEAT_SILENCE_S)
+        )
         if stack.needs_stream:
-            supervisor.start(Child("stream", [*WITHOUT_KEYS, *MANAGE, "stream"]))
+            hears = signs / "stream.alive"
+            command = [*WITHOUT_KEYS, f"JULABA_HEARTBEAT={hears}", *MANAGE, "stream"]
+            supervisor.start(Child("stream", command, heartbeat=hears, silence_s=STREAM_SILENCE_S))
         # No tick although trading was started anew: then it is beat that sends none.
         beat = [*PYTHON, "-m", "julaba_site.beat"]
         supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
-        # Who looks after alerts and sends messages may be silent itself: then this does, once in a while.
-        looked = signs / "watch.alive"
+        # Until work is started anew, this looks and sends in its place, once in a while.
         supervisor.start(
             Child(
                 "watch", [*MANAGE, "watch"], runs_once=True, stands_in=True, heartbeat=looked, silence_s=WATCH_SILENCE_S
@@ -129,7 +138,7 @@ def run(stack: Stack) -> None:
 
 
 def _start_redis(supervisor: Supervisor, command: list[str], path: str) -> None:
-    supervisor.start(Child("redis", command))
+    supervisor.start(Child("redis", command, probe=Probe(path, PING), silence_s=REDIS_SILENCE_S))
     if not supervisor.run(partial(_redis_answers, path), timeout=REDIS_PATIENCE_S) and not supervisor.is_stopping:
         raise NoRedisError(f"{command[0]} does not answer: read run/redis.log in the data directory, or set REDIS_URL")
 
@@ -141,7 +150,9 @@ def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     terse = ["--log-level=warning", "--no-server-header"]
     # Nobody but a proxy that was named may say where a request came from.
     proxies = ["--proxy-headers", f"--forwarded-allow-ips={stack.proxies}"] if stack.proxies else ["--no-proxy-headers"]
-    supervisor.start(Child("web", [*WITHOUT_KEYS, *UVICORN, *listen, *sockets, *terse, *proxies]))
+    command = [*WITHOUT_KEYS, *UVICORN, *listen, *sockets, *terse, *proxies]
+    lives = f"GET /livez HTTP/1.1\r\nHost: {urlsplit(stack.origin).netloc}\r\nConnection: close\r\n\r\n"
+    supervisor.start(Child("web", command, probe=Probe((_local(stack.host), stack.port), lives.encode())))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:
@@ -169,9 +180,14 @@ def _redis_answers(path: str) -> bool:
         return False
 
 
+def _local(host: str) -> str:
+    """Return where this machine reaches what listens on that address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the operator's choice
+
+
 def _page_answers(stack: Stack) -> bool:
     """Return whether a stranger who asks for the first page ends on one that is shown, which is the log-in."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(stack.host, stack.host)  # noqa: S104 - the operator's choice
+    host = _local(stack.host)
     page: str | None = "/"
     for _ in range(3):
         asking = http.client.HTTPConnection(host, stack.port, timeout=5)

@@ -23,10 +23,13 @@ from types import FrameType
 from typing import IO, Any, Self
 
 from julaba_site import ended, kept_log, sd_notify
+from julaba_site.probe import Probe
 
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
 POLL_S = 0.2
+AWAY_S = 5.0
+"""A loop that turns five times a second and has not for so long was stopped, and perhaps everything else with it."""
 LONGEST_LINE = 64 * 1024
 PR_SET_PDEATHSIG = 1
 STDOUT = 1
@@ -41,8 +44,9 @@ class Child:
     """A command to keep alive; one that `runs_once` may end by itself, and its `exit_code` then tells how.
 
     It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`. One that
-    leaves its `heartbeat` file untouched for `silence_s` counts as dead, whatever it is waiting for. One that
-    `stands_in` is no one's own heart: it is run only while the heartbeat, somebody else's, is silent.
+    leaves its `heartbeat` file untouched for `silence_s`, or the `probe` without an answer, counts as dead, whatever
+    it is waiting for. One that `stands_in` is no one's own heart: it is run only while the heartbeat, somebody else's,
+    is silent.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Child:
     runs_once: bool = False
     orphan_signal: signal.Signals = signal.SIGTERM
     heartbeat: Path | None = None
+    probe: Probe | None = None
     silence_s: float = 90.0
     stands_in: bool = False
     exit_code: int | None = None
@@ -87,12 +92,20 @@ class Child:
 
     def silent_for(self) -> float:
         """Return for how many seconds a living child has given no sign, 0 where none is asked for."""
-        if (self.process is None and not self.stands_in) or self.heartbeat is None:
+        if (self.process is None and not self.stands_in) or (self.heartbeat is None and self.probe is None):
             return 0.0
         age = time.monotonic() - self.started_at
-        with contextlib.suppress(FileNotFoundError):
-            age = min(age, time.time() - self.heartbeat.stat().st_mtime)
+        if self.heartbeat is not None:
+            with contextlib.suppress(FileNotFoundError):
+                age = min(age, time.time() - self.heartbeat.stat().st_mtime)
+        if self.probe is not None:
+            age = min(age, time.monotonic() - self.probe.heard_at)
         return age
+
+    def ask(self) -> None:
+        """Ask the question of a living child, or look whether it was answered."""
+        if self.process is not None and self.probe is not None:
+            self.probe.turn()
 
     def plan_restart(self) -> float:
         """Return the seconds to wait, doubling with each short life."""
@@ -120,6 +133,8 @@ class Supervisor:
         self._parent = parent
         self._handlers: dict[signal.Signals, Any] = {}
         self._is_stopping = False
+        self._turned_at = self._back_at = time.monotonic()
+        self._turned_at_clock = time.time()
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -130,6 +145,8 @@ class Supervisor:
         self._is_stopping = True
         for child in reversed(self._children):
             self._stop(child)
+            if child.probe:
+                child.probe.forget()
         self._pipes.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -150,9 +167,11 @@ class Supervisor:
             if until():
                 return True
             self._turn()
+            self._notice_absence()
             sd_notify.alive()
             for child in self._children:
                 self._restart_when_due(child)
+                child.ask()
                 if child.stands_in and child.process is None:
                     self._stand_in(child)
                 else:
@@ -188,12 +207,22 @@ class Supervisor:
         if child.due_at is not None and child.due_at <= time.monotonic():
             self._spawn(child)
 
+    def _notice_absence(self) -> None:
+        """Begin to count anew after a pause of our own, such as a machine's sleep: others could not show themselves."""
+        now, clock = time.monotonic(), time.time()
+        if max(now - self._turned_at, clock - self._turned_at_clock) > AWAY_S:
+            self._back_at = now
+        self._turned_at, self._turned_at_clock = now, clock
+
+    def _is_silent(self, child: Child) -> bool:
+        return min(child.silent_for(), time.monotonic() - self._back_at) > child.silence_s
+
     def _stand_in(self, child: Child) -> None:
-        if child.silent_for() > child.silence_s:
+        if self._is_silent(child):
             self._spawn(child)
 
     def _kill_when_silent(self, child: Child) -> None:
-        if child.silent_for() > child.silence_s:
+        if self._is_silent(child):
             self.say(f"{child.name} has done nothing for {child.silence_s:.0f} s and is killed")
             child.kill()
 

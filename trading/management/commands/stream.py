@@ -14,12 +14,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
 from trading import market_wiring, tasks
 from trading.services.feed import Feed
 
 _HINT_EXPIRES_S = 2.0
+_SIGN_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,19 @@ async def _until_stopped(feed: Feed) -> None:
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    await feed.run(stopped)
+    showing = loop.create_task(_show_life())
+    try:
+        await feed.run(stopped)
+    finally:
+        showing.cancel()
+
+
+async def _show_life() -> None:
+    """Show the supervisor or systemd, whichever asked for it, that the loop turns."""
+    show = import_string(settings.LIFE_SIGN)
+    while True:
+        show()
+        await asyncio.sleep(_SIGN_S)
 
 
 def _tick(reason: str) -> None:
