@@ -24,6 +24,8 @@ class PlainTable:
     rows: Sequence[Sequence[Cell]]
     empty: str
     note: str = ""
+    explains: str = ""
+    """The panel that the button beside the title explains; empty: there is none."""
     is_narrow: bool = False
     """Stays a table on a telephone, where others become cards."""
 

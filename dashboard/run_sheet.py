@@ -172,6 +172,7 @@ def _refusals(report: Mapping[str, Any]) -> PlainTable:
     found = sorted(report["refusals"].items(), key=lambda pair: -pair[1])
     return PlainTable(
         title="Why no trade",
+        explains="stopped",
         note=f"{report['setups']} setups, {report['taken']} taken",
         heads=(
             Head(label="Refused first by", css="pair"),
@@ -195,6 +196,7 @@ def _trades(trades: Sequence[Mapping[str, Any]], page: int) -> PlainTable:
     shown = trades[first : first + PAGE_TRADES]
     return PlainTable(
         title="Trades",
+        explains="tested",
         note=f"{first + 1} to {first + len(shown)} of {len(trades)}" if trades else "",
         heads=(
             Head(label="Pair", css="pair"),

@@ -51,7 +51,9 @@ class NotAsked(Exception):
 
 def explain(panel: str, *, user: User, now: datetime) -> ChatMessage:
     """Explain one panel as it is now; raises NotAsked and, for a panel that there is not, KeyError."""
-    look = panels.PANELS[panel]
+    if panel not in panels.NAMES:
+        raise KeyError(panel)
+    look = partial(_look, panel)
     return _open(ChatKind.EXPLAIN, look, user=user, now=now, topic=panel)
 
 
@@ -160,7 +162,7 @@ def _open(
     recent = ChatMessage.objects.filter(user=user, asked_at__gt=now - timedelta(minutes=1))
     if recent.count() >= MOST_A_MINUTE:
         raise NotAsked(f"at most {MOST_A_MINUTE} questions a minute are answered: ask again in a moment")
-    is_waiting = client.is_configured()
+    is_waiting = client.is_configured() and topic not in panels.GUIDES
     if is_waiting:
         settle_late(now=now)
     try:
@@ -246,6 +248,10 @@ def _books(reply: client.Reply[str]) -> dict[str, object]:
         "cost_micro_usd": reply.cost_micro_usd,
         "latency_ms": reply.latency_ms,
     }
+
+
+def _look(panel: str, now: datetime) -> Panel:
+    return panels.snapshot(panel, now=now)
 
 
 def _text(shown: Panel) -> str:

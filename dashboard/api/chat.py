@@ -17,7 +17,7 @@ from dashboard.models import Scope
 from dashboard.problems import Unprocessable
 from mlops import chat
 from mlops.models import ChatMessage
-from mlops.panels import PANELS
+from mlops.panels import NAMES
 
 
 class Explain(ApiView):
@@ -27,8 +27,8 @@ class Explain(ApiView):
 
     def post(self, request: Request) -> Response:
         panel = _text(request, "panel")
-        if panel not in PANELS:
-            raise Unprocessable("panel", f"is none of {', '.join(PANELS)}")
+        if panel not in NAMES:
+            raise Unprocessable("panel", f"is none of {', '.join(NAMES)}")
         return _told(lambda user: chat.explain(panel, user=user, now=timezone.now()), request)
 
 

@@ -11,7 +11,7 @@ from dashboard.api.account import MOST_POINTS, SPANS
 from dashboard.chart_sheet import MOST_BARS
 from dashboard.run_form import ASKABLE, MOST_DAYS
 from mlops.models import ModelKind
-from mlops.panels import PANELS
+from mlops.panels import NAMES
 from trading.core import timeframes
 from trading.models import TradingState
 
@@ -97,7 +97,7 @@ BODIES: dict[str, Body] = {
         required={"kind": KINDS, "reason": REASON}, example={"kind": ModelKind.values[0], "reason": "drifts"}
     ),
     "POST trainings": Body(required={"kind": KINDS}, example={"kind": ModelKind.values[0]}),
-    "POST explain": Body(required={"panel": _one_of(*PANELS)}, example={"panel": next(iter(PANELS))}),
+    "POST explain": Body(required={"panel": _one_of(*NAMES)}, example={"panel": NAMES[0]}),
     "POST chat": Body(required={"question": _text(2000)}, example={"question": "Why was nothing entered today?"}),
 }
 _BARS: dict[str, Schema] = {"timeframe": TIMEFRAME, "limit": _whole(1, MOST_BARS, default=400), "until": MOMENT}

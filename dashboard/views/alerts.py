@@ -45,6 +45,7 @@ def _seen(row: Alert) -> Cell:
 
 PAGE = ListPage(
     title="Alerts",
+    explains="alerts",
     place="alerts",
     listing=ALERTS,
     caption="Alerts, newest first",

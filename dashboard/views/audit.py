@@ -26,6 +26,7 @@ def _outcome(row: AuditEntry) -> Cell:
 
 PAGE = ListPage(
     title="Audit",
+    explains="audit",
     place="audit",
     listing=AUDIT,
     caption="Acts, log-ins and refusals, newest first",

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dashboard import conversation, frame
 from mlops import chat as talk
-from mlops.panels import PANELS
+from mlops.panels import NAMES
 
 SHOWN = 30
 
@@ -21,7 +21,7 @@ SHOWN = 30
 @require_POST
 def explain(request: HttpRequest, panel: str) -> JsonResponse:
     """Explain a panel as it is now; 429 where too much is asked."""
-    if panel not in PANELS:
+    if panel not in NAMES:
         raise Http404("there is no such panel")
     try:
         message = talk.explain(panel, user=_reader(request), now=timezone.now())

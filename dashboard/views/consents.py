@@ -34,6 +34,7 @@ def _answer(row: Consent) -> Cell:
 
 PAGE = ListPage(
     title="Consents",
+    explains="consents",
     place="consents",
     listing=CONSENTS,
     caption="What people asked other people's consent to, newest first",

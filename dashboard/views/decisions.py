@@ -42,6 +42,7 @@ def _refused(row: Signal) -> Cell:
 
 PAGE = ListPage(
     title="Signals",
+    explains="decisions",
     place="signals",
     listing=SIGNALS,
     caption="Setups that were judged, newest first",

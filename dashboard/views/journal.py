@@ -53,6 +53,7 @@ EVENT_PAGE = ListPage(
 )
 STATE_PAGE = ListPage(
     title="Journal",
+    explains="states",
     place="journal",
     listing=STATES,
     caption="Changes of the trading state, newest first",

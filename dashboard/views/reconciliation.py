@@ -60,6 +60,7 @@ RUNS = ListPage(
 )
 CHECKS = ListPage(
     title="Reconciliation",
+    explains="invariants",
     place="reconciliation",
     listing=INVARIANTS,
     caption="Checks of the invariants, newest first",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from mlops.panels import account, control, decisions, learning, system, trades
+from mlops.panels.guides import GUIDES
 from mlops.panels.words import Panel, Snapshot
 
-__all__ = ["PANELS", "Panel", "Snapshot", "snapshot", "symbol"]
+__all__ = ["GUIDES", "NAMES", "PANELS", "Panel", "Snapshot", "snapshot", "symbol"]
 
 PANELS: dict[str, Snapshot] = {
     "figures": account.figures,
@@ -30,9 +31,12 @@ PANELS: dict[str, Snapshot] = {
     "runs": control.runs,
 }
 
+NAMES = (*PANELS, *GUIDES)
+"""Of every panel, with figures or without."""
+
 symbol = decisions.symbol
 
 
 def snapshot(name: str, *, now: datetime) -> Panel:
     """Return the panel as it is now; KeyError where there is none of this name."""
-    return PANELS[name](now)
+    return GUIDES[name] if name in GUIDES else PANELS[name](now)
