@@ -18,8 +18,8 @@ from dashboard import sessions
 
 P = ParamSpec("P")
 FRESH = timedelta(minutes=5)
-ADMIN_APPS = ("auth", "otp_totp", "otp_static", "dashboard", "notifications_contact")
-"""Whatever the administration changes of accounts, roles and ways in is dangerous; one of Telegram is a way in too."""
+ADMIN_APPS = ("auth", "otp_totp", "otp_static", "dashboard", "notifications_contact", "trading_parameterrevision")
+"""Whatever the administration changes of accounts, roles and ways in is dangerous, one of Telegram too; and parameters."""
 
 
 def is_fresh(request: HttpRequest, *, now: datetime) -> bool:
@@ -49,9 +49,9 @@ def needed(
     return asking
 
 
-def ask(request: HttpRequest) -> HttpResponse:
-    """Lead to the page that asks, and from there back to the page that this request came from."""
-    return redirect(f"{reverse('confirm')}?{urlencode({'next': origin_of(request)})}")
+def ask(request: HttpRequest, *, back: str = "") -> HttpResponse:
+    """Lead to the page that asks, and from there to `back`, else to the page that this request came from."""
+    return redirect(f"{reverse('confirm')}?{urlencode({'next': back or origin_of(request)})}")
 
 
 def origin_of(request: HttpRequest) -> str:

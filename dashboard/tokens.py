@@ -23,7 +23,7 @@ from dashboard.models import ApiToken, Scope
 from trading.services import audit
 
 MARK = "jlb_"
-LONGEST = timedelta(days=365)
+LONGEST = timedelta(days=90)
 MOST = 20
 """Good tokens that one account may have at once."""
 NOTE_EVERY = timedelta(minutes=1)

@@ -100,14 +100,14 @@ def _always(word: str, says: str, *, needs_proof: bool = False) -> Act:
 
 _close = _always("CLOSE", "The next tick closes this position at the market, with real money.")
 _part = _always("CLOSE", "The next tick closes a part of this position at the market, with real money.")
-_confirm = _always("CONFIRM", "The next tick sends this entry to the venue.")
+_confirm = _always("CONFIRM", "The next tick sends this entry to the venue.", needs_proof=True)
 _promote = _always("PROMOTE", "This model judges entries with real money from now on.")
 _demote = _always("ROLL BACK", "The model before this one judges entries with real money again.")
 _lift = _always("LIFT", "Its opinion counts for entries with real money again.")
 _activate = _always("OVERRULE", f"{_IN_FORCE}, whatever their comparison found.", needs_proof=True)
 _allow = _always("ALLOW", "This pair may be entered with real money again.", needs_proof=True)
 _give = _always("CONSENT", "What another person asked for is done at once, with real money.", needs_proof=True)
-_roll_back = _always("ROLL BACK", f"{_IN_FORCE}, uncompared.")
+_roll_back = _always("ROLL BACK", f"{_IN_FORCE}, uncompared.", needs_proof=True)
 
 
 def _consent(asked: Asked, parts: Mapping[str, Any]) -> Danger | None:

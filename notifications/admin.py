@@ -56,6 +56,13 @@ class ContactAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         _tell(request, obj, "Let somebody in by Telegram no more")
 
 
+def _tell_rule(request: HttpRequest, rule: AlertRule, text: str) -> None:
+    """Write down how loud an alert is from now on: who silences one covers what comes after."""
+    details = {name: getattr(rule, name) for name in AlertRuleForm.Meta.fields if name != "kind"}
+    name = request.user.get_username()
+    audit.record("alert_rule", actor=name, at=timezone.now(), about=rule.kind, text=text, details=details)
+
+
 class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
     kind = forms.ChoiceField(choices=[(name, KINDS[name].text) for name in RULED])
 
@@ -79,10 +86,23 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
 class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = AlertRuleForm
     list_display = ("about", "is_on", "threshold", "default", "unit", "cool_down_s", "escalation_minutes")
+    actions = None
 
     @admin.display(description="alert", ordering="kind")
     def about(self, rule: AlertRule) -> str:
         return KINDS[rule.kind].text if rule.kind in KINDS else rule.kind
+
+    def log_addition(self, request: HttpRequest, obj: AlertRule, message: Any) -> LogEntry:
+        _tell_rule(request, obj, "Made a rule of alerts")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: AlertRule, message: Any) -> LogEntry:
+        _tell_rule(request, obj, "Changed a rule of alerts")
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: AlertRule) -> None:
+        super().delete_model(request, obj)
+        _tell_rule(request, obj, "Went back to the usual rule of an alert")
 
     @admin.display
     def default(self, rule: AlertRule) -> str:

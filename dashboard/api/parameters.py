@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard import draft_sheet, told
+from dashboard import draft_sheet, looser, told
 from dashboard.api.base import ApiView, problem, text_of
 from dashboard.api.lists import ListView
 from dashboard.listings.drafts import DRAFTS, as_json
@@ -31,7 +31,10 @@ REASON: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 500}
 
 
 class Drafts(ListView):
-    """GET lists proposals; POST proposes values: 201 in force at once, since they only lower the risk, 202 being compared."""
+    """GET lists proposals; POST proposes values: 201 in force at once, since they only lower the risk, 202 being compared.
+
+    The latter asks for a fresh proof, or a token that may admin.
+    """
 
     listing = DRAFTS
     needs = PROPOSE
@@ -51,6 +54,8 @@ class Drafts(ListView):
             )
         values, reason = _values(request), text_of(request, "reason", most=500)
         try:
+            if looser.are_values(values, now=now):
+                self.prove(request)
             made = parameters.propose(
                 values=values, reason=reason, author=request.user, expected_number=expected, now=now
             )
@@ -132,7 +137,10 @@ class Discard(ApiView):
 
 
 class RollBack(ApiView):
-    """POST puts an earlier revision's values in force again, as a new revision: it was in force before, so nothing is compared."""
+    """POST puts an earlier revision's values in force again, as a new revision: it was in force before, so nothing is compared.
+
+    Unless it only lowers the risk, it asks for a fresh proof, or a token that may admin.
+    """
 
     needs = PROPOSE
     body: ClassVar[dict[str, Any]] = {"revision": {"type": "integer", "minimum": 1}, "reason": REASON}
@@ -144,12 +152,15 @@ class RollBack(ApiView):
         if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number < 2**31:
             raise Unprocessable("revision", "is no number of a revision: choose one of /parameters/revisions")
         reason, now = text_of(request, "reason", most=500), timezone.now()
+        known = parameters.current(now=now)
+        if looser.is_revision(number, now=now):
+            self.prove(request)
         try:
             made = parameters.roll_back(
                 number=number,
                 reason=reason,
                 author=request.user,
-                expected_number=parameters.current(now=now).number,
+                expected_number=known.number,
                 now=now,
             )
         except parameters.NothingToRollBack as refusal:

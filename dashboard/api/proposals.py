@@ -17,7 +17,10 @@ from trading.services import proposals
 
 
 class Decide(ApiView):
-    """POST confirms or rejects a proposal, with {"reason"} if wanted; 409 says why nothing can be changed any more."""
+    """POST confirms or rejects a proposal, with {"reason"} if wanted; 409 says why nothing can be changed any more.
+
+    To confirm asks for a fresh proof, or a token that may admin.
+    """
 
     needs = switch.PERMISSION
     asks: ClassVar[dict[str, Any]] = {"reason": "news at noon"}
@@ -30,6 +33,8 @@ class Decide(ApiView):
         reason = request.data.get("reason", "") if isinstance(request.data, dict) else ""
         if not isinstance(reason, str) or len(reason) > switch.LONGEST_REASON:
             return problem(422, "Nothing was changed", detail="is no short text", field="reason")
+        if self.act == "confirm":
+            self.prove(request)
         try:
             if self.act == "confirm":
                 decided = proposals.confirm(pk, who=who, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -14,17 +15,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard import cells, draft_sheet, formats, frame, stepup
+from dashboard import cells, draft_sheet, formats, frame, looser, stepup
 from dashboard.listings.drafts import DRAFTS
 from dashboard.table import Cell, Column
 from dashboard.views.lists import ListPage
 from dashboard.views.parameters import PROPOSE, TABS, change_cell
-from trading.core.params import Params
+from trading.core.params import SPECS, Params
 from trading.forms import RevisionForm
 from trading.models import DraftStatus, ParameterDraft, ParameterRevision
 from trading.services import gate, parameters
 
 OVERRULE = "trading.overrule_gate"
+KEPT = (*SPECS, "reason")
+"""Fields that stay as they were edited while the page asks who is there."""
 REFUSALS = (gate.GateRefused, parameters.NothingToRollBack, parameters.RevisionConflict)
 TONES = {
     DraftStatus.ACTIVE: "outcome taken",
@@ -70,13 +73,17 @@ def change(request: HttpRequest) -> HttpResponse:
     user, now = _allowed(request, PROPOSE), timezone.now()
     revision = parameters.current(now=now)
     known = parameters.params_of(revision)
-    wanted, form = known, RevisionForm(initial={**known.as_json(), "expected_number": revision.number})
+    kept = {name: value for name, value in request.GET.items() if name in KEPT}
+    wanted, form = known, RevisionForm(initial={**known.as_json(), "expected_number": revision.number, **kept})
     if request.method == "POST":
         form = RevisionForm(request.POST)
         if form.is_valid():
             wanted = Params.of(form.values())
-            if request.POST.get("do") != "validate" and (done := _propose(request, form, user)):
-                return done
+            if request.POST.get("do") != "validate":
+                if looser.are_values(form.values(), now=now) and not stepup.is_fresh(request, now=now):
+                    return stepup.ask(request, back=_kept(request, known, wanted))
+                if done := _propose(request, form, user):
+                    return done
     return frame.page(
         request,
         "dashboard/change_parameters.html",
@@ -154,19 +161,28 @@ def revision(request: HttpRequest, number: int) -> HttpResponse:
 def roll_back(request: HttpRequest, number: int) -> HttpResponse:
     """Put an earlier revision's values in force again, as a new revision."""
     user, now = _allowed(request, PROPOSE), timezone.now()
+    known = parameters.current(now=now)
+    if looser.is_revision(number, now=now) and not stepup.is_fresh(request, now=now):
+        return stepup.ask(request)
 
     def deed() -> str:
         made = parameters.roll_back(
             number=number,
             reason=_reason(request) or "no reason given",
             author=user,
-            expected_number=parameters.current(now=now).number,
+            expected_number=known.number,
             now=now,
         )
         return f"Revision {made.number} is in force from the next tick on. {made.reason}."
 
     _tell(request, deed)
     return redirect("revisions")
+
+
+def _kept(request: HttpRequest, known: Params, wanted: Params) -> str:
+    """Return the page's address with what was edited, so that nothing has to be typed again."""
+    edited = [*(row.name for row in draft_sheet.between(known, wanted)), "reason"]
+    return f"{reverse('change-parameters')}?{urlencode({name: request.POST.get(name, '') for name in edited})}"
 
 
 def _propose(request: HttpRequest, form: RevisionForm, user: User) -> HttpResponse | None:

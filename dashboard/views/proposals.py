@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import cells, formats, frame, switch
+from dashboard import cells, formats, frame, stepup, switch
 from dashboard.listings.proposals import PROPOSALS
 from dashboard.table import Cell, Column
 from dashboard.views.lists import ListPage
@@ -89,8 +89,11 @@ def decide_proposal(request: HttpRequest, pk: int, act: str) -> HttpResponse:
         raise PermissionDenied
     if act not in ACTS:
         raise Http404
+    now = timezone.now()
+    if act == "confirm" and not stepup.is_fresh(request, now=now):
+        return stepup.ask(request)
     try:
-        proposal = ACTS[act](pk, who=request.user.get_username(), now=timezone.now())
+        proposal = ACTS[act](pk, who=request.user.get_username(), now=now)
     except service.NotOpen as refusal:
         messages.error(request, f"Nothing was changed: {refusal}.")
     else:

@@ -180,6 +180,7 @@ def _page(request: HttpRequest, **shown: Any) -> HttpResponse:
         codes_left=twofactor.codes_left(user),
         tokens=ApiToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-pk")[:50],
         scopes=Scope.choices,
+        longest_days=tokens.LONGEST.days,
         roles=", ".join(user.groups.order_by("name").values_list("name", flat=True)),
         needed=NEEDED.get(request.GET.get("needed", ""), ""),
         moment=now,

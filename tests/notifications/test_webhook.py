@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.test import Client
+from django.utils import timezone
 
 from notifications import tasks
 from notifications.models import Contact, Role, Update
-from notifications.services import incoming
+from notifications.services import dispatcher, inbox, incoming
+from notifications.views import HEADER, LARGEST
 from tests.notifications.conftest import PATH, ROLES, SECRET, STRANGER, Chat
 from tests.telegram.launch import BotApi
 from trading.models import Bot, StateChange
 
 pytestmark = pytest.mark.django_db
 TRADER = ROLES[Role.TRADER]
-HEADER = "X-Telegram-Bot-Api-Secret-Token"
 HALT: dict[str, Any] = {
     "update_id": 7,
     "message": {"message_id": 1, "date": 2_000_000_000, "chat": {"id": 22, "type": "private"}, "from": {"id": 22}},
@@ -79,11 +80,16 @@ def test_junk_is_answered_at_once_and_leaves_nothing(chat: Chat, client: Client,
     assert (answer.status_code, Update.objects.count()) == (200, 0)
 
 
-def test_an_update_that_is_too_large_is_not_read(chat: Chat, api: BotApi) -> None:
-    body = {**HALT, "message": {**HALT["message"], "text": "/whoami", "caption": "x" * 65_536}}
+@pytest.mark.parametrize(("more", "kept"), [(0, 1), (1, 0), (70_000, 0)])
+def test_an_update_that_is_too_large_is_not_read(chat: Chat, client: Client, more: int, kept: int) -> None:
+    raw = json.dumps({**HALT, "message": {**HALT["message"], "text": "/whoami"}}).encode()
+    raw += b" " * (LARGEST + more - len(raw))
 
-    assert chat.post(body) == 200
-    assert (Update.objects.count(), api.sent()) == (0, [])
+    answer = client.generic(
+        "POST", f"/telegram/webhook/{PATH}", raw, content_type="application/json", headers={HEADER: SECRET}
+    )
+
+    assert (answer.status_code, Update.objects.count()) == (200, kept)
 
 
 @pytest.mark.usefixtures("account")
@@ -100,6 +106,22 @@ def test_updates_out_of_order_are_each_handled_once(chat: Chat, api: BotApi) -> 
         chat.message("/version", TRADER, update_id=number)
 
     assert (Update.objects.count(), len(api.sent())) == (3, 3)
+
+
+def test_an_update_that_was_handled_is_not_handled_again_however_late(
+    chat: Chat, people: dict[Role, Contact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = chat.message("/version", TRADER)
+    done = Update.objects.get()
+    dispatched: list[Update] = []
+    monkeypatch.setattr(dispatcher, "dispatch", lambda update, *, now: dispatched.append(update))
+
+    later = timezone.now() + 2 * inbox.STUCK
+
+    assert not inbox.handle(number, now=later)
+    assert (inbox.waiting(now=later), dispatched) == ([], [])
+    again = Update.objects.get()
+    assert (again.handled_at, again.attempts, again.outcome) == (done.handled_at, 1, done.outcome)
 
 
 @pytest.mark.parametrize(

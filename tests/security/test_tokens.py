@@ -78,7 +78,7 @@ def test_it_is_made_on_the_page_shown_once_and_kept_as_a_hash(user: User) -> Non
     [
         ({"name": "", "scope": "read", "days": "30"}, "name"),
         ({"name": "x", "scope": "root", "days": "30"}, "scope"),
-        ({"name": "x", "scope": "read", "days": "366"}, "days"),
+        ({"name": "x", "scope": "read", "days": "91"}, "days"),
         ({"name": "x", "scope": "read", "days": "x"}, "days"),
     ],
 )
@@ -90,6 +90,17 @@ def test_what_cannot_be_a_token_is_refused_by_field(user: User, form: dict[str, 
 
     assert f"No token was made: the {field}" in answer.content.decode()
     assert not ApiToken.objects.exists()
+
+
+def test_none_lasts_longer_than_three_months(user: User) -> None:
+    browser = Client()
+    browser.force_login(user)
+
+    browser.post("/account/tokens/", {"name": "x", "scope": "read", "days": "90"})
+
+    token = ApiToken.objects.get()
+    assert token.expires_at - token.created_at == timedelta(days=90)
+    assert 'name="days" min="1" max="90"' in browser.get("/account/").content.decode()
 
 
 def test_what_is_over_unknown_or_of_a_closed_account_opens_nothing(user: User) -> None:
