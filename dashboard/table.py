@@ -39,7 +39,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[M]):
-    """One column: `css` holds num (right-aligned), pair (the row's name), wide (whole width on a telephone), minor."""
+    """One column: `css` holds num (right-aligned), pair (the row's name), wide (whole width on a telephone), minor;
+    extra is shown only where the reader asks for the column."""
 
     label: str
     cell: Callable[[M], Cell]

@@ -63,7 +63,9 @@ def sheet(trade: Trade, *, now: datetime) -> Sheet:
 
 
 def worst_r(trade: Trade, bars: Sequence[candles.Bar], *, now: datetime) -> float | None:
-    """Return how far the price went against the trade, in units of its first risk; None where not all its bars are kept."""
+    """Return how far the price went against the trade, in units of its first risk; None where neither it was followed nor all its bars are kept."""
+    if (followed := listing.worst_r(trade)) is not None:
+        return followed
     risk = abs(float(trade.entry_price) - trade.first_stop)
     if trade.opened_at is None or risk <= 0:
         return None

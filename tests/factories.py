@@ -129,6 +129,7 @@ def trade(at: datetime, *, entry: str = "67000", risk: str = "1000", quantity: s
         "first_stop": float(price - step),
         "stop": float(price - step),
         "best": float(price),
+        "worst": float(price),
         "last_bar_at": at,
     }
     return Trade.objects.create(**{**values, **columns})

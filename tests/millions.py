@@ -2,7 +2,7 @@
 
     millions.fill(trades=1_000_000, now=timezone.now())
 
-Each trade has its decision with one verdict, an entry order with its fill, and a line in the journal; beside them stands
+Each trade has its decision with one verdict and one answer of the AI, an entry order with its fill, and a line in the journal; beside them stands
 one point of the curve a minute, one opening a day. What is the same in all of them is copied from one row that the
 factories made, so a new column of a model is filled here too.
 """
@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from tests import factories, page_factories
-from trading.models import DayOpening, EquityPoint, Event, Fill, Order, Signal, SignalVerdict, Trade
+from trading.core.advising import AI
+from trading.models import Advice, DayOpening, EquityPoint, Event, Fill, Order, Signal, SignalVerdict, Trade
 
 MINUTE = timedelta(minutes=1)
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "LINK/USDT", "ADA/USDT", "XRP/USDT", "DOGE/USDT", "AVAX/USDT")
@@ -48,6 +49,7 @@ def fill(*, trades: int, now: datetime) -> None:
 def _first(begin: datetime) -> None:
     """Make the row that the others are copies of."""
     trade = factories.closed_trade(begin, exit="67410", entry="66500", quantity="0.1", risk="1000")
+    Advice.objects.create(signal=trade.signal, source=AI, approve=True, confidence=0.8, at=begin)
     page_factories.order(trade, begin, number=1, role="entry", at_price=trade.entry_price)
     factories.event(begin, "BTC/USDT long made +77.61 after fees")
     EquityPoint.objects.create(at=begin, equity=Decimal(10_000), balance=Decimal(10_000))
@@ -62,6 +64,7 @@ def _plan(begin: datetime) -> Mapping[type[Model], Mapping[str, str]]:
     return {
         Signal: {"id": "n + 1", "symbol": symbol, "side": side, "bar_at": at, "decided_at": earlier, "score": "n % 101"},
         SignalVerdict: {"id": "n + 10", "signal_id": "n + 1", "position": "0"},
+        Advice: {"id": "n + 1", "signal_id": "n + 1", "confidence": "(n % 100) / 100.0", "at": earlier},
         Trade: {
             "id": "n + 1", "signal_id": "n + 1", "symbol": symbol, "side": side, "created_at": earlier,
             "opened_at": earlier, "closed_at": at, "exit_reason": _one_of(EXITS), "gross_pnl": won,

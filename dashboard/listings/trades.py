@@ -27,6 +27,8 @@ EXITS = (
     ("dust", "rest too small"),
     ("rest", "rest"),
 )
+SESSIONS = (("asia", 8), ("europe", 13), ("america", 20), ("late", 24))
+"""By name the hour, UTC, in which each ends; the first and the third are those in which most is traded."""
 SYMBOL = query.beginning("symbol", "Symbol", "symbol")
 FEW_SYMBOLS = query.text("symbol", "Symbol", "symbol__istartswith")
 """For tables that stay small, and so have no index of symbols."""
@@ -43,6 +45,26 @@ def best_r(trade: Trade) -> float | None:
     """Return how far the price went in favour, in units of the first risk."""
     risk = abs(float(trade.entry_price) - trade.first_stop)
     return trade.sign * (trade.best - float(trade.entry_price)) / risk if risk > 0 and trade.quantity > 0 else None
+
+
+def worst_r(trade: Trade) -> float | None:
+    """Return how far the price went against the trade, in units of the first risk; None where it was not followed."""
+    risk = abs(float(trade.entry_price) - trade.first_stop)
+    if trade.worst is None or risk <= 0 or trade.quantity <= 0:
+        return None
+    return min(0.0, trade.sign * (trade.worst - float(trade.entry_price)) / risk)
+
+
+def confidence(trade: Trade, name: str) -> float | None:
+    """Return what an adviser gave the trade's setup, 0 to 1, by the name under which selectors.trades() reads it."""
+    value: float | None = getattr(trade, name)
+    return value
+
+
+def session(trade: Trade) -> str:
+    """Return the session in which the trade was entered, by the hour of the day, UTC."""
+    hour = (trade.opened_at or trade.created_at).hour
+    return next(name for name, end in SESSIONS if hour < end)
 
 
 def exit_price(trade: Trade) -> Decimal | None:
@@ -70,6 +92,9 @@ def as_json(trade: Trade) -> dict[str, Json]:
         is_open=trade.status in ACTIVE,
         strategy=trade.signal.strategy,
         regime=trade.signal.regime,
+        session=session(trade),
+        ai_confidence=confidence(trade, "ai_confidence"),
+        win_probability=confidence(trade, "win_probability"),
         timeframe=trade.signal.timeframe,
         created_at=trade.created_at,
         opened_at=trade.opened_at,
@@ -90,6 +115,7 @@ def as_json(trade: Trade) -> dict[str, Json]:
         pnl=trade.pnl,
         r=r_of(trade),
         best_r=best_r(trade),
+        worst_r=worst_r(trade),
         entry_slippage_fraction=slippage(trade),
         equity_at_entry=trade.equity_at_entry,
         risk_fraction=trade.risk_fraction,

@@ -40,8 +40,16 @@ def _pnl(row: Trade) -> Cell:
 
 
 def _r(row: Trade) -> Cell:
-    r = listing.r_of(row)
+    return _multiple(listing.r_of(row))
+
+
+def _multiple(r: float | None) -> Cell:
     return Cell.signed(formats.multiple(r) if r is not None else None)
+
+
+def _share(row: Trade, name: str) -> Cell:
+    value = listing.confidence(row, name)
+    return Cell(text=f"{value:.0%}") if value is not None else cells.NONE
 
 
 def _held(row: Trade) -> Cell:
@@ -74,10 +82,16 @@ PAGE = ListPage(
         Column(label="PnL", css="num", sort="pnl", cell=_pnl, hint="Realised, after fees, in quote"),
         Column(label="R", css="num", sort="r", cell=_r, hint="Result in units of the first risk"),
         Column(
-            label="Best",
+            label="MFE",
             css="num minor",
-            cell=lambda row: Cell.signed(formats.multiple(best) if (best := listing.best_r(row)) is not None else None),
-            hint="How far the price went in favour, in units of the first risk",
+            cell=lambda row: _multiple(listing.best_r(row)),
+            hint="Maximum favourable excursion: how far the price went in favour, in units of the first risk",
+        ),
+        Column(
+            label="MAE",
+            css="num minor",
+            cell=lambda row: _multiple(listing.worst_r(row)),
+            hint="Maximum adverse excursion: how far the price went against the trade, in units of the first risk",
         ),
         Column(label="Size", css="num minor", cell=lambda row: Cell(text=formats.quantity(row.quantity))),
         Column(label="Entry", css="num minor", cell=lambda row: Cell(text=formats.price(row.entry_price))),
@@ -91,6 +105,24 @@ PAGE = ListPage(
             hint="How much worse than planned the entry was filled, in hundredths of a percent",
         ),
         Column(label="Held", css="num minor", cell=_held),
+        Column(
+            label="AI",
+            css="num minor extra",
+            cell=lambda row: _share(row, "ai_confidence"),
+            hint="How confident the AI was of the setup",
+        ),
+        Column(
+            label="ML",
+            css="num minor extra",
+            cell=lambda row: _share(row, "win_probability"),
+            hint="The probability of a win that the predictor gave the setup",
+        ),
+        Column(
+            label="Session",
+            css="minor extra",
+            cell=lambda row: cells.words(listing.session(row)),
+            hint="By the hour of entry, UTC: Asia to 8, Europe to 13, America to 20, then late",
+        ),
         Column(label="Tags", css="minor", cell=_tags),
         Column(
             label="Opened", css="num", sort="created", cell=lambda row: cells.moment(row.opened_at or row.created_at)

@@ -66,6 +66,7 @@ class Trade(models.Model):
     remaining_fraction = models.FloatField(default=1.0)
     targets_hit = models.PositiveSmallIntegerField(default=0)
     best = models.FloatField(help_text="Best price since entry.")
+    worst = models.FloatField(null=True, blank=True, help_text="Worst price since entry; null: it was not followed.")
     bars = models.PositiveIntegerField(default=0)
     unprotected_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when no stop is sure to rest at the venue; null: one does."
@@ -109,3 +110,7 @@ class Trade(models.Model):
     @property
     def sign(self) -> int:
         return 1 if self.side == SideChoice.LONG else -1
+
+    def worse(self, price: float) -> float | None:
+        """Return the worse of a price and the worst one so far; None where that is not known."""
+        return None if self.worst is None else self.sign * min(self.sign * self.worst, self.sign * price)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from trading.models import ACTIVE, Fill, Instruction, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
+from trading.core.advising import AI, PREDICTOR
+from trading.models import ACTIVE, Advice, Fill, Instruction, Order, OrderEvent, Trade, TradeNote, TradeStatus, TradeTag
 from trading.models.trades import NET, R
 
 _TAGS = Prefetch("tags", queryset=TradeTag.objects.order_by("name"))
 
 
 def trades() -> QuerySet[Trade]:
-    """Return every trade, its tags included, with `net` (quote, after fees) and `r` (result in units of the first risk) to sort by."""
-    return Trade.objects.select_related("signal").prefetch_related(_TAGS).annotate(net=NET, r=R)
+    """Return every trade, its tags included, with `net` (quote, after fees) and `r` (result in units of the first risk) to sort by.
+
+    `ai_confidence` and `win_probability` (the predictor's) are 0 to 1, and None where nobody was asked or had no opinion.
+    """
+    every = Trade.objects.select_related("signal").prefetch_related(_TAGS)
+    return every.annotate(net=NET, r=R, ai_confidence=_said(AI), win_probability=_said(PREDICTOR))
+
+
+def _said(source: str) -> Subquery:
+    """Return an adviser's confidence in the setup of a trade; the unique key of signal and source finds it."""
+    return Subquery(Advice.objects.filter(signal=OuterRef("signal_id"), source=source).values("confidence")[:1])
 
 
 def trade(pk: int) -> Trade | None:

@@ -323,6 +323,7 @@ def _write_trade(signal: Signal, plan: Plan, bot: Bot, context: Context) -> Trad
         first_stop=stop,
         stop=stop,
         best=entry,
+        worst=entry,
         # The position lives from the bar in which it was entered; that bar is the first one it sees.
         last_bar_at=timeframes.last_closed(context.now, signal.timeframe),
         is_entering=context.params.entry_order == "limit",

@@ -14,13 +14,14 @@ from django.db import transaction
 from trading.core import timeframes
 from trading.core.candles import Candles
 from trading.core.ports import MarketDataUnavailable, OrderKind, StopSupport, UnknownSymbol
-from trading.core.position import Exit, ExitRules, Position, lots, on_bar, on_price
+from trading.core.position import Exit, ExitReason, ExitRules, Position, lots, on_bar, on_price
 from trading.models import LIVE, NEVER_FILLED, Order, OrderRole, OrderStatus, Trade, TradeStatus
 from trading.services import execution, lease, ledger, protection, quoting, shortfall
 from trading.services.context import Context
 
 PART = "manual_part"
 """How the reasons of parts begin that a person has had sold."""
+STOPS = (ExitReason.STOP, ExitReason.BREAK_EVEN, ExitReason.TRAILING)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def _follow_bars(trade: Trade, context: Context) -> None:
         if not _is_open(trade) or opened_at <= trade.last_bar_at:
             continue
         position, exits = _after_bar(trade, first_quote, candles, index)
+        trade.worst = _worst_after(trade, exits, candles, index)
         _apply(trade, position, exits, opened_at, context)
         if trade.last_bar_at < opened_at:
             return  # its exits wait for another order, and later bars wait for them
@@ -102,12 +104,24 @@ def _after_bar(trade: Trade, quote: Order | None, candles: Candles, index: int) 
     return on_bar(position_of(trade), rules_of(trade), open=open, high=high, low=low)
 
 
+def _worst_after(trade: Trade, exits: list[Exit], candles: Candles, index: int) -> float | None:
+    """Return the worst price after a closed bar; what the bar reached behind the stop that left in it is not the trade's."""
+    if trade.opened_at is not None and candles.closed_at(index) <= trade.opened_at:
+        return trade.worst
+    reached = float(candles.low[index] if trade.sign > 0 else candles.high[index])
+    stops = [float(each.price) for each in exits if each.reason in STOPS]
+    return (
+        trade.worse(max(reached, *stops) if trade.sign > 0 else min(reached, *stops)) if stops else trade.worse(reached)
+    )
+
+
 def _follow_price(trade: Trade, context: Context) -> None:
     ticker = context.tickers.get(trade.symbol)
     if ticker is None or not _is_open(trade):
         return
     position, exits = on_price(position_of(trade), rules_of(trade), ticker.price)
     if exits:
+        trade.worst = trade.worse(ticker.price)
         _apply(trade, position, exits, trade.last_bar_at, context)
 
 
@@ -235,6 +249,7 @@ def save(trade: Trade, position: Position, bar_at: datetime) -> bool:
             remaining_fraction=float(position.remaining),
             targets_hit=int(position.targets_hit),
             best=float(position.best),
+            worst=trade.worst,
             bars=int(position.bars),
             last_bar_at=bar_at,
         )

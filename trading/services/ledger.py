@@ -144,7 +144,8 @@ def _leave(trade: Trade, order: Order, fill: Fill) -> Decimal:
     _give_up_excess(trade, fill.quantity - trade.remaining, fill.at)
     trade.remaining = max(Decimal(0), trade.remaining - fill.quantity)
     trade.cost -= cost
-    trade.save(update_fields=["gross_pnl", "fees", "remaining", "cost"])
+    trade.worst = trade.worse(float(fill.price))
+    trade.save(update_fields=["gross_pnl", "fees", "remaining", "cost", "worst"])
     reason = order.reason.replace("_", " ")
     events.emit(
         "exit",

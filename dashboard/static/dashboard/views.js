@@ -9,7 +9,10 @@ export function bindViews(menu) {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   const heads = [...document.querySelectorAll(".table thead th")].map((head) => head.textContent.replace(/[▲▼]/gu, "").trim());
   let views = read(viewsKey).filter((view) => typeof view?.name === "string" && typeof view?.query === "string");
-  const hidden = new Set(read(columnsKey).filter((name) => heads.slice(1).includes(name)));
+  const extra = [...document.querySelectorAll(".table thead th.extra")].map((head) => head.textContent.trim());
+  const hidden = new Set(read(columnsKey, extra).filter((name) => heads.slice(1).includes(name)));
+  // From here on the reader's choice decides, not the style that hides what is extra until this runs.
+  document.documentElement.classList.add("columns-chosen");
 
   function apply() {
     const rules = heads.flatMap((name, index) => (hidden.has(name) ? [`.table :is(th, td):nth-child(${index + 1}) { display: none !important; }`] : []));
@@ -79,12 +82,12 @@ function element(tag, values = {}) {
   return Object.assign(document.createElement(tag), values);
 }
 
-function read(key) {
+function read(key, usual = []) {
   try {
-    const found = JSON.parse(localStorage.getItem(key) ?? "[]");
-    return Array.isArray(found) ? found : [];
+    const found = JSON.parse(localStorage.getItem(key) ?? "null");
+    return Array.isArray(found) ? found : usual;
   } catch {
-    return []; // Storage is blocked or holds something else.
+    return usual; // Storage is blocked or holds something else.
   }
 }
 
