@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from dashboard import sessions
+from dashboard import login_audit, sessions
 from dashboard.models import ApiToken, SessionRecord
 from trading.admin_readonly import ReadOnly
 from trading.services import audit
@@ -83,8 +83,9 @@ class PeopleAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
         answer = super().user_change_password(request, id, form_url)
         user = User.objects.filter(pk=id).first()
         if user is not None and before is not None and user.password != before:
-            name = request.user.get_username()
-            audit.record("password", actor=name, at=timezone.now(), about=user.username, text="Set another's password")
+            name, now = request.user.get_username(), timezone.now()
+            audit.record("password", actor=name, at=now, about=user.username, text="Set another's password")
+            login_audit.tell(f"{name} gave {user.username} a new password", now=now)
             sessions.end_others(user, but=request.session.session_key if user == request.user else None)
         return answer
 

@@ -110,6 +110,7 @@ def test_staff_without_the_permission_sees_nothing(model: type[models.Model]) ->
 def test_even_a_superuser_changes_nothing(model: type[models.Model]) -> None:
     client, row = client_of(is_superuser=True), model._default_manager.get()
 
+    assert client.post(address(model, "add"), {}).status_code == 403
     assert client.post(address(model, "change", row.pk), {}).status_code == 403
     assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
 

@@ -18,6 +18,7 @@ from django.core import serializers
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.views.debug import ExceptionReporter
 from pytest_django import Settings
 
 from julaba_site import credentials_key
@@ -77,6 +78,27 @@ def test_a_stored_secret_is_found_nowhere(canary: str, caplog: pytest.LogCapture
     assert event.text == "ann stored the binance live key …AB12"
     assert row.sealed in written[0]
     assert not [text for text in written if canary in text]
+
+
+def test_the_report_of_a_failure_shows_neither_a_key_nor_what_was_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seal, kept = credentials._seal, io.StringIO()  # whose contents no report shows
+
+    def noted(*given: Any) -> str:
+        kept.write(sealed := seal(*given))
+        return sealed
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(credentials, "_seal", noted)
+    monkeypatch.setattr("trading.events.emit", fail)
+
+    with pytest.raises(RuntimeError) as failed:
+        store()
+
+    report = ExceptionReporter(None, failed.type, failed.value, failed.tb).get_traceback_html()
+    assert "the disk is full" in report
+    assert [text for text in (KEY, SECRET, PASSWORD, kept.getvalue()) if text in report] == []
 
 
 def test_a_process_without_keys_can_neither_store_nor_load_nor_rotate(settings: Settings) -> None:

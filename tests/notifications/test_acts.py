@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from notifications.models import Confirmation, Contact, Role, Update
-from notifications.services import dispatcher, inbox
+from notifications.services import confirmations, dispatcher, inbox
 from tests.notifications.conftest import ROLES, Chat, buttons, person
 from tests.telegram.launch import BotApi
 from trading.models import Bot, Event, ParameterDraft, ParameterRevision, StateChange, Trade, TradingState
@@ -110,6 +110,25 @@ def test_a_second_press_says_already_done(chat: Chat, api: BotApi) -> None:
     assert confirm(chat, asked) == "not done: already done: Trading is paused."
     assert state() == "active"
     assert api.calls("answerCallbackQuery")[-1]["text"] == "Already done: Trading is paused."
+
+
+def test_of_two_presses_at_the_same_moment_one_does_it(
+    chat: Chat, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(chat, api, "/pause")
+    find = confirmations._find
+
+    def overtaken(*given: Any) -> Confirmation:
+        """Let another press be handled between reading what the button means and doing it."""
+        found = find(*given)
+        monkeypatch.setattr(confirmations, "_find", find)
+        confirm(chat, asked)
+        return found
+
+    monkeypatch.setattr(confirmations, "_find", overtaken)
+
+    assert confirm(chat, asked) == "not done: already done"
+    assert (state(), StateChange.objects.count()) == ("close_only", 1)
 
 
 def test_what_was_canceled_is_not_done(chat: Chat, api: BotApi) -> None:

@@ -23,6 +23,7 @@ from tests.notifications.conftest import ROLES, STRANGER, Chat, buttons, person
 from tests.telegram.launch import BotApi
 from trading.core.params import Params
 from trading.models import (
+    AuditEntry,
     BacktestRun,
     Bot,
     ParameterDraft,
@@ -62,11 +63,12 @@ def test_every_command_answers_whom_it_is_for_and_refuses_the_rest(
         factories_proposed()
     person(Role.RISK, RISK)
     changes, command = StateChange.objects.count(), COMMANDS[name]
+    refused = [f"user{sender} by Telegram" for role, sender in EVERYBODY.items() if not _reaches(role, command.role)]
 
     for count, (role, sender) in enumerate(EVERYBODY.items(), 1):
         number = chat.message(f"/{name} {ARGUMENTS.get(name, '')}", sender)
 
-        may, told = contacts.RANKS.index(role) >= contacts.RANKS.index(command.role), api.texts()
+        may, told = _reaches(role, command.role), api.texts()
         assert len(told) == count
         assert told[-1].startswith("PAPER · ")
         assert ("needs the role" in told[-1]) is not may
@@ -75,7 +77,13 @@ def test_every_command_answers_whom_it_is_for_and_refuses_the_rest(
         assert chat.outcome(number)
 
     assert StateChange.objects.count() - changes == int(name == "halt")
+    denied = AuditEntry.objects.filter(act="denied", about=f"/{name}", outcome="refused").order_by("number")
+    assert list(denied.values_list("actor", flat=True)) == refused
     assert not Trade.objects.filter(remaining_fraction=0, status="open").exists()
+
+
+def _reaches(role: Role, needed: Role) -> bool:
+    return contacts.RANKS.index(role) >= contacts.RANKS.index(needed)
 
 
 def factories_proposed() -> None:

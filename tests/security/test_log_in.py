@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
@@ -180,6 +182,34 @@ def test_people_hear_of_a_log_in_from_a_new_address_and_of_a_new_password(user: 
         "olga: changed the password",
     ]
     assert {"access"} <= set(kinds.FACTS)
+
+
+def test_a_password_that_was_given_on_the_machine_is_told_and_ends_the_sessions(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = Client()
+    inside.force_login(user)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "another horse battery staple")
+
+    call_command("changepassword", "olga", by="root", stdout=io.StringIO())
+
+    entry = AuditEntry.objects.latest("number")
+    assert (entry.act, entry.actor, entry.about) == ("password", "root", "olga")
+    assert Event.objects.filter(kind="access").latest("pk").text == "root gave olga a new password by command"
+    assert not SessionRecord.objects.exists()
+    assert inside.get("/").status_code == 302
+    assert log_in("olga", "another horse battery staple").status_code == 302
+    assert "another horse" not in str(list(AuditEntry.objects.values())) + str(list(Event.objects.values()))
+
+
+def test_a_password_that_an_administrator_gave_is_told(user: User) -> None:
+    root = Client()
+    root.force_login(factories.user("root"))
+    fresh = "another horse battery staple"
+
+    root.post(f"/admin/auth/user/{user.pk}/password/", {"password1": fresh, "password2": fresh})
+
+    assert Event.objects.filter(kind="access").latest("pk").text == "root gave olga a new password"
 
 
 def test_the_first_account_logs_in_with_the_password_that_was_shown_and_is_an_admin() -> None:
