@@ -27,6 +27,7 @@ from julaba_site.probe import Probe
 
 FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
+SILENCE_S = 90.0
 POLL_S = 0.2
 AWAY_S = 5.0
 """A loop that turns five times a second and has not for so long was stopped, and perhaps everything else with it."""
@@ -55,7 +56,7 @@ class Child:
     orphan_signal: signal.Signals = signal.SIGTERM
     heartbeat: Path | None = None
     probe: Probe | None = None
-    silence_s: float = 90.0
+    silence_s: float = SILENCE_S
     stands_in: bool = False
     exit_code: int | None = None
     process: subprocess.Popen[bytes] | None = None
