@@ -58,6 +58,8 @@ OTHER_PROCESSES = 3
 """So one heavy job, of which a machine does one at a time, and one slow answer keep no message waiting."""
 HANDOVER = "JULABA_STACK"
 REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
+PAGES_NICE, WORK_NICE = 7, 10
+"""A fifth and a tenth of what trading gets where there is too little for all; the units of systemd say the same."""
 BEAT_SILENCE_S = 200.0
 WATCH_SILENCE_S = 42.0
 REDIS_SILENCE_S = 30.0
@@ -117,7 +119,14 @@ def run(stack: Stack) -> None:
         # Who looks after alerts and sends messages may be silent itself.
         looked = signs / "watch.alive"
         supervisor.start(
-            Child("work", command, orphan_signal=signal.SIGQUIT, heartbeat=looked, silence_s=BEAT_SILENCE_S)
+            Child(
+                "work",
+                command,
+                orphan_signal=signal.SIGQUIT,
+                heartbeat=looked,
+                silence_s=BEAT_SILENCE_S,
+                nice=WORK_NICE,
+            )
         )
         if stack.needs_stream:
             hears = signs / "stream.alive"
@@ -152,7 +161,8 @@ def _start_web(supervisor: Supervisor, stack: Stack) -> None:
     proxies = ["--proxy-headers", f"--forwarded-allow-ips={stack.proxies}"] if stack.proxies else ["--no-proxy-headers"]
     command = [*WITHOUT_KEYS, *UVICORN, *listen, *sockets, *terse, *proxies]
     lives = f"GET /livez HTTP/1.1\r\nHost: {urlsplit(stack.origin).netloc}\r\nConnection: close\r\n\r\n"
-    supervisor.start(Child("web", command, probe=Probe((_local(stack.host), stack.port), lives.encode())))
+    probe = Probe((_local(stack.host), stack.port), lives.encode())
+    supervisor.start(Child("web", command, probe=probe, nice=PAGES_NICE))
     if supervisor.run(partial(_page_answers, stack), timeout=WEB_PATIENCE_S):
         supervisor.say(f"Julaba answers on {stack.origin}/ - Ctrl-C stops it")
     elif not supervisor.is_stopping:
@@ -166,7 +176,7 @@ def _replay_the_past(supervisor: Supervisor) -> None:
     if demo.exit_code and not supervisor.is_stopping:
         supervisor.say("the simulated past could not be replayed, so trading starts without one")
     # What it refused is followed while trading begins, so that the reports are filled soon.
-    supervisor.start(Child("reports", [*WITHOUT_KEYS, *MANAGE, "follow_refused"], runs_once=True))
+    supervisor.start(Child("reports", [*WITHOUT_KEYS, *MANAGE, "follow_refused"], runs_once=True, nice=WORK_NICE))
 
 
 def _redis_answers(path: str) -> bool:

@@ -47,7 +47,7 @@ class Child:
     It is asked to stop by SIGTERM, and where Linux can tell that the supervisor died, by `orphan_signal`. One that
     leaves its `heartbeat` file untouched for `silence_s`, or the `probe` without an answer, counts as dead, whatever
     it is waiting for. One that `stands_in` is no one's own heart: it is run only while the heartbeat, somebody else's,
-    is silent.
+    is silent. A `nice` one lets others go first where the machine has too little for all.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Child:
     probe: Probe | None = None
     silence_s: float = SILENCE_S
     stands_in: bool = False
+    nice: int = 0
     exit_code: int | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -78,6 +79,8 @@ class Child:
             bufsize=0,
         )
         os.set_blocking(self.pipe.fileno(), False)
+        if self.nice:
+            _yield(self.process.pid, self.nice)
 
     @property
     def pipe(self) -> IO[bytes]:
@@ -308,6 +311,15 @@ def _kept(path: Path) -> logging.Logger:
     log.propagate, log.handlers = False, [handler]
     log.setLevel(logging.INFO)
     return log
+
+
+def _yield(pid: int, nice: int) -> None:
+    """Let a process that leads a session of its own go after others."""
+    with contextlib.suppress(OSError):  # it has ended, or is as nice already
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + nice)
+    # Where Linux shares the machine among sessions first, what is nice within one gives nothing to the others.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _die_with(supervisor: int, number: signal.Signals) -> None:

@@ -79,6 +79,27 @@ def test_a_child_that_gives_no_sign_of_life_is_killed_and_started_again(
     assert "deaf has done nothing for 1 s and is killed" in capfd.readouterr().out
 
 
+@needs_linux
+def test_a_nice_child_lets_others_go_first_whatever_session_they_are_of(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    code = f"""
+import os, pathlib, time
+group = pathlib.Path("/proc/self/autogroup")
+while os.getpriority(os.PRIO_PROCESS, 0) == {os.getpriority(os.PRIO_PROCESS, 0)}:
+    time.sleep(0.01)
+time.sleep(0.2)
+pathlib.Path({str(told)!r}).write_text(f"{{os.getpriority(os.PRIO_PROCESS, 0)}} {{group.read_text() if group.exists() else 'nice 7'}}")
+"""
+
+    with Supervisor() as supervisor:
+        supervisor.start(Child("modest", python(code), runs_once=True, nice=7))
+        assert supervisor.run(told.exists, timeout=10)
+
+    nice, _, group = told.read_text().partition(" ")
+    assert int(nice) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+    assert group.split()[-2:] == ["nice", "7"]
+
+
 def test_a_child_that_gives_signs_of_life_is_left_alone(tmp_path: Path) -> None:
     sign = tmp_path / "sign"
     code = f"import pathlib, time\nwhile True: pathlib.Path({str(sign)!r}).touch(); time.sleep(0.1)"
