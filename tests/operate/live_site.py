@@ -73,6 +73,7 @@ class Site:
     api: BotApi
     process: subprocess.Popen[bytes]
     data: Path
+    out: Path
     given: dict[str, str]
     bare: list[str] = field(default_factory=list)
 
@@ -162,7 +163,7 @@ class Site:
         return "\n".join(str(m["text"]) for m in self.api.sent() if m["method"] == "sendMessage")
 
     def log(self) -> str:
-        return (self.data.parent / "out.txt").read_text(errors="replace")
+        return self.out.read_text(errors="replace")
 
     def watch(self, over: threading.Event) -> None:
         """Look at the venue five times a second: once a stop rests, one has to rest as long as the position is open."""
@@ -200,7 +201,7 @@ def live_site(folder: Path, *, data: Path | None = None, **variables: str) -> It
         assert done.returncode == 0, done.stdout + done.stderr
         with (folder / "out.txt").open("wb") as out:
             process = subprocess.Popen([sys.executable, "manage.py", "up"], cwd=ROOT, env=given, stdout=out, stderr=out)
-        site = Site(market, api, process, place, given)
+        site = Site(market, api, process, place, folder / "out.txt", given)
         watcher = threading.Thread(target=site.watch, args=(over,), daemon=True)
         try:
             assert eventually(lambda: process.poll() is not None or len(site.stops()) == 1, within=300), site.log()

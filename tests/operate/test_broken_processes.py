@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -125,7 +124,7 @@ def test_with_a_killed_supervisor_all_end_and_whoever_starts_it_again_finds_ever
 
     assert eventually(lambda: not any(map(is_alive, started)), within=BUSY_S)
     assert len(live.stops()) == 1
-    with Path(live.data.parent / "out.txt").open("ab") as out:
+    with live.out.open("ab") as out:
         live.process = subprocess.Popen([sys.executable, "manage.py", "up"], cwd=ROOT, env=live.given, stdout=out, stderr=out)  # fmt: skip
 
     assert eventually(lambda: live.asked("/livez")[0] == 200, within=60 + BUSY_S), live.log()

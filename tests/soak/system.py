@@ -25,7 +25,7 @@ from tests.soak.measures import Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("uvicorn", "trading@", "work@", "beat", "redis-server", "stream", "julaba_site.stack")
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
 MEGABYTE = 1024 * 1024
 
 
