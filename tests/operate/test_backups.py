@@ -223,6 +223,14 @@ def test_a_system_that_is_there_is_not_overwritten(place: Place) -> None:
         restore(path, place.data_dir)
 
 
+def test_a_backup_of_a_file_is_not_restored_beside_a_server_that_would_stay_empty(place: Place, tmp_path: Path) -> None:
+    path, server = make(place), {"ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "PORT": 1}
+
+    with pytest.raises(restoring.RestoreError, match="it is a backup of SQLite, and DATABASE_URL names a PostgreSQL"):
+        restoring.restore(path, keys=(), into=tmp_path / "new", server=server, now=NOW, by="vera")
+    assert not (tmp_path / "new" / DATABASE).exists()
+
+
 def test_a_system_that_runs_is_not_touched(place: Place, tmp_path: Path) -> None:
     path, into = make(place), tmp_path / "new"
     (into / "run").mkdir(parents=True)

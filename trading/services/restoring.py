@@ -255,6 +255,10 @@ def _stopped(into: Path) -> Iterator[None]:
 def _refuse_occupied(into: Path, manifest: Manifest, server: Server | None) -> None:
     if manifest.database == "" and server is None:
         raise RestoreError("it is a backup of PostgreSQL: set DATABASE_URL to an empty PostgreSQL database")
+    if manifest.database and server is not None:
+        raise RestoreError(
+            "it is a backup of SQLite, and DATABASE_URL names a PostgreSQL, which would stay empty: unset it"
+        )
     taken = [name for name in (manifest.database, *FOLDERS) if name and (into / name).exists()]
     if taken:
         raise RestoreError(

@@ -66,6 +66,12 @@ class Command(BaseCommand):
         )
         manifest = result.manifest
         self.stdout.write(f"{into} holds {manifest.mode} on {manifest.venue} as of {manifest.made_at}, halted.")
+        named = str(settings.DATABASES["default"]["NAME"])
+        if manifest.database and into == settings.JULABA_DATA_DIR.resolve() and Path(named).name != manifest.database:
+            self.stdout.write(
+                f"These settings name {Path(named).name}, and what was restored is {manifest.database}: "
+                f"set TRADING_MODE={manifest.mode} and EXCHANGE={manifest.venue}, or it begins anew."
+            )
         self.stdout.write(
             "Give it the CREDENTIALS_KEYS of the old system, start it, look at Reconciliation, then resume."
         )
