@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from dashboard import tallies
@@ -11,26 +13,55 @@ from dashboard.models import Tally
 from dashboard.sums import Sums
 from trading import selectors
 from trading.models import Trade
+from trading.selectors import Summary
 
 NAME = "results"
 """Of the tallies: each is of one day, on which at least one trade closed."""
 DAY = timedelta(days=1)
 
 
+class Adder:
+    """Tells other apps what the pages tell: see selectors.Adder."""
+
+    def summary(self, *, since: datetime | None, now: datetime) -> Summary | None:
+        return sums(since=since, now=now).summary()
+
+    def periods(
+        self, begin: Callable[[date], date], *, since: datetime, now: datetime
+    ) -> Sequence[tuple[date, Summary]]:
+        found: dict[date, Sums] = defaultdict(Sums)
+        for day, made in days(since=since, now=now):
+            found[begin(day)].add(made)
+        return [(first, told) for first, each in found.items() if (told := each.summary()) is not None]
+
+
 def sums(*, since: datetime | None, now: datetime) -> Sums:
     """Return the sums of what closed from `since` on (None: ever)."""
+    found = Sums()
+    for _, made in days(since=since, now=now):
+        found.add(made)
+    return found
+
+
+def days(*, since: datetime | None, now: datetime) -> Iterator[tuple[date, Sums]]:
+    """Yield each day on which something closed from `since` on (None: ever) with its sums, the oldest first."""
     _settle(now)
-    found, begin = Sums(), since
-    kept = Tally.objects.filter(name=NAME).order_by("first")
+    begin, kept = since, Tally.objects.filter(name=NAME).order_by("first")
     if since is not None:
         midnight = _midnight(since.astimezone(UTC).date() + DAY)
-        found.add(Sums.of(selectors.closed(since=since, until=midnight)))
+        yield from _read(since, midnight)
         kept, begin = kept.filter(first__gte=midnight.toordinal()), midnight
-    for day, counts in kept.values_list("first", "counts"):
-        found.add(Sums.from_json(counts))
-        begin = _midnight(date.fromordinal(day) + DAY)
-    found.add(Sums.of(selectors.closed(since=begin, until=None)))
-    return found
+    for ordinal, counts in kept.values_list("first", "counts"):
+        day = date.fromordinal(ordinal)
+        yield day, Sums.from_json(counts)
+        begin = _midnight(day + DAY)
+    yield from _read(begin, None)
+
+
+def _read(since: datetime | None, until: datetime | None) -> Iterator[tuple[date, Sums]]:
+    closed = selectors.closed(since=since, until=until)
+    for day, results in groupby(closed, key=lambda result: result.closed_at.astimezone(UTC).date()):
+        yield day, Sums.of(results)
 
 
 def anew(first: int, last: int) -> dict[str, Any]:

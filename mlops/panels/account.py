@@ -95,7 +95,7 @@ def equity(now: datetime) -> Panel:
 
 
 def performance(now: datetime) -> Panel:
-    summary, title = selectors.summary(selectors.results(since=None)), "Performance"
+    summary, title = selectors.adder().summary(since=None, now=now), "Performance"
     if summary is None:
         return Panel(title=title, says=["No trade has closed yet; what they amount to will stand here."], data={})
     total = summary.total

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 
 from notifications import formats
 from notifications.rendering import Line, table, text
@@ -60,7 +59,8 @@ def pnl(request: Request) -> Reply:
 @command("profit", group=GROUP, usage="[days]", help="What closed trades made, in all or lately")
 def profit(request: Request) -> Reply:
     days = whole(request.args, default=0, most=3650)
-    made = selectors.summary(selectors.results(since=request.now - timedelta(days=days) if days else None))
+    since = request.now - timedelta(days=days) if days else None
+    made = selectors.adder().summary(since=since, now=request.now)
     title = f"Profit of {days} days" if days else "Profit"
     if made is None:
         return Reply(title=title, lines=text("No trade closed in that time." if days else _NONE_YET))
@@ -94,7 +94,7 @@ def monthly(request: Request) -> Reply:
 
 @command("stats", group=GROUP, help="Win rate, profit factor, mean R, durations, exits")
 def stats(request: Request) -> Reply:
-    made = selectors.summary(selectors.results(since=None))
+    made = selectors.adder().summary(since=None, now=request.now)
     if made is None:
         return Reply(title="Statistics", lines=text(_NONE_YET))
     factor = made.total.profit_factor
@@ -114,7 +114,7 @@ def stats(request: Request) -> Reply:
 
 @command("performance", group=GROUP, help="What each symbol made")
 def performance(request: Request) -> Reply:
-    made = selectors.summary(selectors.results(since=None))
+    made = selectors.adder().summary(since=None, now=request.now)
     if made is None:
         return Reply(title="Performance", lines=text(_NONE_YET))
     ordered = sorted(made.groups["symbol"], key=lambda group: group.pnl, reverse=True)
@@ -144,15 +144,10 @@ def summary(request: Request) -> Reply:
 
 def _periods(request: Request, title: str, begin: Callable[[date], date], span: timedelta, *, default: int) -> Reply:
     count = whole(request.args, default=default, most=366)
-    results = selectors.results(since=request.now - span * (count + 1))
-    made = [
-        (first, selectors.summary(list(group)))
-        for first, group in groupby(results, key=lambda result: begin(result.closed_at.date()))
-    ]
+    made = selectors.adder().periods(begin, since=request.now - span * (count + 1), now=request.now)
     rows = [
         (f"{first}", formats.signed(of.total.pnl), f"{of.total.trades}", _won(of.total))
         for first, of in reversed(made[-count:])
-        if of is not None
     ]
     lines = table(rows, head=("from", "PnL", "trades", "won")) if rows else text("No trade closed in that time.")
     return Reply(title=title, lines=lines, is_refreshed=True)

@@ -25,7 +25,7 @@ MOST_GROUPS = 20
 def report(first: date, until: date, *, title: str, now: datetime) -> Report:
     """Return what happened from the day `first` up to the day `until`, which is not part of it."""
     since, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, until))
-    results = [result for result in selectors.results(since=since) if result.closed_at < end]
+    results = selectors.closed(since=since, until=end)
     made, curve = selectors.summary(results), equity(since, min(end, now))
     last = until - timedelta(days=1)
     span = f"{first:%d %B %Y}" if last <= first else f"{first:%d %B} to {last:%d %B %Y}"

@@ -53,7 +53,7 @@ def lines(first: date, until: date) -> list[Line]:
 
 
 def _told(since: datetime, end: datetime, *more: tuple[str, str]) -> list[Line]:
-    made = selectors.summary([result for result in selectors.results(since=since) if result.closed_at < end])
+    made = selectors.summary(selectors.closed(since=since, until=end))
     signals = Signal.objects.filter(decided_at__gte=since, decided_at__lt=end)
     rows = [
         *(_results(made) if made is not None else [("Trades", "0")]),

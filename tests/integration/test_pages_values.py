@@ -105,7 +105,7 @@ def results() -> list[selectors.Result]:
         factories.closed_trade(
             at, symbol=f"{symbol}/USDT", entry="100", exit=left, quantity="1", side=side, risk="5", fees=0
         )
-    return selectors.results(since=None)
+    return selectors.closed(since=None, until=None)
 
 
 def test_results_are_summed_up() -> None:
@@ -129,11 +129,11 @@ def test_without_a_loss_there_is_no_factor_and_without_a_trade_no_summary() -> N
     assert selectors.summary([]) is None
     factories.closed_trade(NOW, entry="100", exit="110", quantity="1")
 
-    summary = selectors.summary(selectors.results(since=NOW - timedelta(days=1)))
+    summary = selectors.summary(selectors.closed(since=NOW - timedelta(days=1), until=None))
 
     assert summary is not None
     assert summary.total.profit_factor is None
-    assert selectors.results(since=NOW + timedelta(days=1)) == []
+    assert selectors.closed(since=NOW + timedelta(days=1), until=None) == []
 
 
 def test_the_drawdown_is_measured_from_the_peak_so_far() -> None:

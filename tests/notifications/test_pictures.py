@@ -193,7 +193,9 @@ def test_a_report_is_written_to_a_file(tmp_path: Path) -> None:
 def test_figures_of_a_report_are_those_of_the_rows(account: None) -> None:
     now = timezone.now()
     first, until = now.date() - timedelta(days=29), now.date() + timedelta(days=1)
-    made = selectors.summary(selectors.results(since=datetime.combine(first, datetime.min.time(), tzinfo=UTC)))
+    made = selectors.summary(
+        selectors.closed(since=datetime.combine(first, datetime.min.time(), tzinfo=UTC), until=None)
+    )
     assert made is not None
 
     report = reporting.report(first, until, title="x", now=now)

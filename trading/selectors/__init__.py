@@ -27,7 +27,7 @@ from trading.selectors.health import Signs, pauses, signs
 from trading.selectors.journal import events
 from trading.selectors.keeping import Keeping, keeping
 from trading.selectors.pairs import Watched, blacklist, latest_scan, locks, switches, watch_list
-from trading.selectors.performance import WEEKDAYS, Group, Result, Summary, closed, results, summary
+from trading.selectors.performance import WEEKDAYS, Adder, Group, Result, Summary, adder, closed, summary
 from trading.selectors.positions import Holding, OpenTrade, closed_trades, holdings, open_trades
 from trading.selectors.risk import Limit, limits
 from trading.selectors.trades import orders, trade, trades, trades_on
@@ -35,6 +35,7 @@ from trading.selectors.trades import orders, trade, trades, trades_on
 __all__ = [
     "CURVE_POINTS",
     "WEEKDAYS",
+    "Adder",
     "Day",
     "Funnel",
     "Group",
@@ -49,6 +50,7 @@ __all__ = [
     "Step",
     "Summary",
     "Watched",
+    "adder",
     "blacklist",
     "bot",
     "closed",
@@ -71,7 +73,6 @@ __all__ = [
     "pauses",
     "record",
     "refusals",
-    "results",
     "revision",
     "signals",
     "signs",

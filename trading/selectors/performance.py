@@ -1,20 +1,23 @@
-"""What the closed trades amount to: in total and by symbol, regime, side, way out, hour and weekday."""
+"""What the closed trades amount to: in total and by symbol, regime, side, way out, hour and weekday.
+
+`closed` reads the trades of a span, `adder` tells of all of them at the cost of the newest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from statistics import fmean
+from typing import Protocol
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 
 from trading.models import Trade, TradeStatus
-
-MOST_TRADES = 10_000
-"""Only so many of the newest trades are counted, so that an answer stays quick."""
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -66,6 +69,18 @@ class Summary:
     """By symbol, regime, side, exit, hour and weekday (of the exit, UTC)."""
 
 
+class Adder(Protocol):
+    """Adds up every closed trade there ever was; settings.ADDER names it."""
+
+    def summary(self, *, since: datetime | None, now: datetime) -> Summary | None:
+        """Return what closed from `since` on (None: ever) amounts to; None where nothing did."""
+
+    def periods(
+        self, begin: Callable[[date], date], *, since: datetime, now: datetime
+    ) -> Sequence[tuple[date, Summary]]:
+        """Return what closed from `since` on by periods, the oldest first; `begin` is the first day of a day's period, UTC."""
+
+
 _GROUPS: dict[str, Callable[[Result], str]] = {
     "symbol": lambda result: result.symbol,
     "regime": lambda result: result.regime,
@@ -82,10 +97,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def results(*, since: datetime | None) -> list[Result]:
-    """Return the trades that closed from `since` on (None: ever), oldest first, at most MOST_TRADES of the newest."""
-    rows = _closed(since).order_by("-closed_at", "-pk").values_list(*_COLUMNS)
-    return [_result(*row) for row in rows[:MOST_TRADES]][::-1]
+def adder() -> Adder:
+    made: Adder = import_string(settings.ADDER)()
+    return made
 
 
 def closed(*, since: datetime | None, until: datetime | None) -> list[Result]:
