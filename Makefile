@@ -7,7 +7,7 @@ SOURCES := julaba_site trading mlops notifications dashboard tests $(wildcard be
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres test-stack torture soak lint bench bench-peers screenshots lock clean
+.PHONY: help run test test-postgres test-stack torture soak lint bench bench-peers screenshots lock sbom audit clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ test: .venv/installed-dev  ## run every test; those in a browser skip where ther
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser tests/e2e
 
 # Those that bring a database of their own, or none.
-ON_SQLITE := $(patsubst %,--ignore=tests/integration/test_%.py,replay up socket admission feed backtest parity studies) \
+ON_SQLITE := $(patsubst %,--ignore=tests/integration/test_%.py,replay up feed backtest parity studies) \
     $(patsubst %,--ignore-glob='tests/faults/test_%*.py',venue ccxt stream)
 test-postgres: .venv/installed-dev  ## run the tests of orders, tasks and races on PostgreSQL: DATABASE_URL, or one of its own
 	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest -n 3 --dist loadfile -m "not browser" \
@@ -30,6 +30,7 @@ test-postgres: .venv/installed-dev  ## run the tests of orders, tasks and races 
 test-stack: .venv/installed-dev  ## break a whole running site in several ways, and wait for its alerts
 	$(BIN)/python -m pytest -m stack tests/operate
 
+FILE ?= sbom.json
 SIGNALS ?= 1000
 WORKERS ?= 3
 DATABASE ?= sqlite
@@ -64,13 +65,25 @@ bench-peers:  ## install what benchmarks/backtest.py --vs compares with, in an e
 screenshots: .venv/installed-dev  ## take a picture of every page, light and dark, wide and narrow
 	$(BIN)/python -m tests.e2e.screenshots screenshots
 
-lock: .venv/installed-dev  ## resolve requirements*.in into requirements*.txt, each as a whole
-	$(BIN)/python -m pip install -qq uv
-	@set -e; for name in requirements requirements-dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+lock: .venv/installed-dev  ## resolve requirements*.in into requirements*.txt, each as a whole and by hash
+	$(BIN)/python -m pip install -qq --require-hashes -r requirements-uv.txt
+	@set -e; for name in requirements requirements-dev requirements-uv requirements-audit; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-header --annotation-style line --output-file $$name.txt $$name.in; done
 
+sbom: .venv/installed  ## write down what is installed, with its licences, as CycloneDX: FILE
+	$(BIN)/python manage.py sbom --output $(FILE)
+
+audit:  ## ask whether a package of the lock is known to be unsafe; the network has to allow it
+	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install -qq --require-hashes -r requirements-audit.txt || \
+		{ echo "pip-audit cannot be installed: no registry of packages can be reached from here" >&2; exit 2; }
+	@.venv-audit/bin/python -c 'import socket; socket.create_connection(("pypi.org", 443), 5)' 2>/dev/null || \
+		{ echo "Nothing was audited: pypi.org, which tells of unsafe packages, cannot be reached from here; run it where it can" >&2; exit 2; }
+	@set -e; for name in requirements requirements-dev; do echo "$$name.txt:"; \
+		.venv-audit/bin/pip-audit --require-hashes --disable-pip --progress-spinner off -r $$name.txt; done
+
 clean:  ## remove .venv and the caches; what Julaba keeps in var/ stays
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-peers .venv-audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -83,8 +96,9 @@ clean:  ## remove .venv and the caches; what Julaba keeps in var/ stays
 define install
 @echo "Installing $(1) into .venv, once"
 @if ! $(BIN)/python -m pip config list | grep -qE '\.(index-url|no-index)=' && \
-	$(BIN)/python -m pip install -qq uv && $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1); then :; \
-	else $(BIN)/python -m pip install --quiet -r $(1); fi
+	$(BIN)/python -m pip install -qq --require-hashes -r requirements-uv.txt && \
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r $(1); then :; \
+	else $(BIN)/python -m pip install --quiet --require-hashes -r $(1); fi
 @touch $@
 endef
 

@@ -25,3 +25,9 @@ def roles_put_back(django_db_setup: None, django_db_blocker: DjangoDbBlocker) ->
 
     with django_db_blocker.unblock():
         import_module("dashboard.migrations.0002_roles").make(apps, None)
+
+
+@pytest.fixture
+def connection_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let channels leave the test's own connection open, as Django's test client does: in it lies the test's transaction."""
+    monkeypatch.setattr("channels.db.close_old_connections", lambda: None)

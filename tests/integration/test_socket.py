@@ -31,7 +31,7 @@ from dashboard.overview import Rendered
 from tests import factories
 from trading import events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("connection_kept")]
 
 ORIGIN = "http://127.0.0.1:8000"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -88,34 +88,34 @@ def socket(cookie: str = "", origin: str | None = ORIGIN, path: str = "/ws/live"
 async def opened(cookie: str) -> tuple[WebsocketCommunicator, dict[str, Any]]:
     """Return an accepted socket and its first frame."""
     talker = socket(cookie)
-    assert await talker.connect() == (True, None)
+    assert await talker.connect(timeout=30) == (True, None)
     return talker, await next_frame(talker)
 
 
 async def next_frame(talker: WebsocketCommunicator) -> dict[str, Any]:
     """Return the next frame that is no heartbeat; those come when they please."""
-    while (frame := await talker.receive_json_from())["type"] == "beat":
+    while (frame := await talker.receive_json_from(timeout=30))["type"] == "beat":
         pass
     return cast("dict[str, Any]", frame)
 
 
 async def is_quiet(talker: WebsocketCommunicator) -> bool:
     while not await talker.receive_nothing(timeout=0.1):
-        if (await talker.receive_json_from())["type"] != "beat":
+        if (await talker.receive_json_from(timeout=30))["type"] != "beat":
             return False
     return True
 
 
 async def closed_with(talker: WebsocketCommunicator) -> int:
-    while (message := await talker.receive_output())["type"] != "websocket.close":
+    while (message := await talker.receive_output(timeout=30))["type"] != "websocket.close":
         assert json.loads(message["text"])["type"] == "beat"
     return int(message["code"])
 
 
 @in_loop
 async def test_a_stranger_is_closed_before_the_socket_is_accepted() -> None:
-    assert await socket().connect() == (False, consumers.NO_SESSION)
-    assert await socket("sessionid=made-up").connect() == (False, consumers.NO_SESSION)
+    assert await socket().connect(timeout=30) == (False, consumers.NO_SESSION)
+    assert await socket("sessionid=made-up").connect(timeout=30) == (False, consumers.NO_SESSION)
     assert hub.HUB.seats_of(0) == 0
 
 
@@ -134,12 +134,12 @@ async def test_a_stranger_is_closed_before_the_socket_is_accepted() -> None:
 )
 @in_loop
 async def test_a_foreign_page_cannot_open_the_socket(_case: str, origin: str | None, cookie: str) -> None:
-    assert await socket(cookie, origin).connect() == (False, 1000)
+    assert await socket(cookie, origin).connect(timeout=30) == (False, 1000)
 
 
 @in_loop
 async def test_no_other_address_answers(cookie: str) -> None:
-    assert await socket(cookie, path="/ws/other").connect() == (False, 1000)
+    assert await socket(cookie, path="/ws/other").connect(timeout=30) == (False, 1000)
 
 
 @pytest.mark.parametrize("origin", ["*", "example.com", ".example.com"])
@@ -170,9 +170,7 @@ async def test_a_snapshot_comes_first_and_then_what_an_event_changed(cookie: str
 
 
 @in_loop
-async def test_a_page_is_never_told_of_a_state_older_than_its_own(
-    cookie: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_is_never_told_of_a_state_older_than_its_own(cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     state, began, may_end = ["running"], threading.Event(), threading.Event()
 
     def render(now: datetime) -> Rendered:
@@ -184,10 +182,10 @@ async def test_a_page_is_never_told_of_a_state_older_than_its_own(
     monkeypatch.setattr(overview, "render", render)
     monkeypatch.setattr(hub, "database_sync_to_async", functools.partial(sync_to_async, thread_sensitive=False))
     before, after, at_rest = socket(cookie), socket(cookie), socket(cookie)
-    await before.connect()
+    await before.connect(timeout=30)
     await asyncio.to_thread(began.wait, 5)
     state[0] = "halted"  # while it is rendered for the page before
-    await after.connect()
+    await after.connect(timeout=30)
     may_end.set()
 
     assert (await next_frame(before))["panels"] == {"status": "running"}
@@ -195,7 +193,7 @@ async def test_a_page_is_never_told_of_a_state_older_than_its_own(
     assert (await next_frame(after))["panels"] == {"status": "halted"}
 
     state[0] = "running"  # and nobody was told
-    await at_rest.connect()
+    await at_rest.connect(timeout=30)
 
     assert (await next_frame(at_rest))["panels"] == {"status": "running"}
 
@@ -304,7 +302,7 @@ async def test_one_user_cannot_take_all_sockets(cookie: str, user: User, monkeyp
     first, _ = await opened(cookie)
     await opened(cookie)
     third = socket(cookie)
-    await third.connect()
+    await third.connect(timeout=30)
     assert await closed_with(third) == consumers.TOO_MANY
 
     await first.disconnect()
@@ -318,7 +316,7 @@ async def test_a_heartbeat_names_the_last_frame(cookie: str, monkeypatch: pytest
     monkeypatch.setattr(hub, "BEAT_S", 0.02)
     talker, snapshot = await opened(cookie)
 
-    beat = await talker.receive_json_from()
+    beat = await talker.receive_json_from(timeout=30)
 
     assert (beat["type"], beat["seq"]) == ("beat", snapshot["seq"])
     assert datetime.fromisoformat(beat["now"]).tzinfo is not None
@@ -392,7 +390,7 @@ async def test_without_redis_the_socket_stays_open_and_quiet_until_redis_is_back
     await say("nobody heard this")
     layer.is_back = True
 
-    frames = {frame["type"]: frame for frame in [await talker.receive_json_from() for _ in range(2)]}
+    frames = {frame["type"]: frame for frame in [await talker.receive_json_from(timeout=30) for _ in range(2)]}
     assert set(frames) == {"beat", "panels"}
     assert "nobody heard this" in frames["panels"]["panels"]["journal"]
     assert layer.flushes > 1
