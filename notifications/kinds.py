@@ -105,6 +105,7 @@ NEWS: dict[str, Kind] = {
     "closed": Kind(text="A trade was closed", severity=INFO),
     "entry_canceled": Kind(text="A trade was not entered", severity=INFO, voice=Voice.SILENT),
     "refused": Kind(text="A setup was refused", severity=INFO, voice=Voice.OFF),
+    "consent": Kind(text="Somebody asks for your consent, or answered your request"),
     "over": Kind(text="What an alert told of is over", severity=INFO, voice=Voice.SILENT),
     "summary": Kind(text="The summaries of the day and the week", severity=INFO),
     "interval": Kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -45,11 +46,11 @@ def role_of(user: User) -> Role | None:
     return next((role for role in reversed(RANKS) if role.value in names), None)
 
 
-def receivers() -> list[Contact]:
-    """Return whom messages are pushed to: active accounts with a role, one contact for each chat."""
+def receivers(whom: Callable[[User], bool] | None = None) -> list[Contact]:
+    """Return whom messages are pushed to: active accounts with a role (of those that `whom` names), one contact for each chat."""
     rows = Contact.objects.filter(receives=True, user__is_active=True).select_related("user").order_by("pk")
     chats: dict[int, Contact] = {}
     for contact in rows.prefetch_related("preferences"):
-        if role_of(contact.user) is not None:
+        if role_of(contact.user) is not None and (whom is None or whom(contact.user)):
             chats.setdefault(contact.chat_id, contact)
     return list(chats.values())

@@ -12,12 +12,12 @@ from django.db.models import Max
 
 from notifications.kinds import FACTS, threshold
 from notifications.models import JournalMark
-from notifications.services import alerts, trade_messages
+from notifications.services import alerts, consent_messages, trade_messages
 from trading.models import Bot, Event
 
 LAG = timedelta(seconds=60)
 """Longer than any transaction, so that a row which commits late is still looked at."""
-INTERESTING = frozenset((*FACTS, "entry", "exit", "trade_closed", "entry_canceled", "signal"))
+INTERESTING = frozenset((*FACTS, "entry", "exit", "trade_closed", "entry_canceled", "signal", consent_messages.KIND))
 
 
 def relay(*, now: datetime) -> int:
@@ -47,5 +47,7 @@ def _tell(event: Event, now: datetime) -> None:
     if event.kind in FACTS:
         if threshold(event.kind) is not None:
             alerts.tell(event.kind, event.text, about=str(event.pk), now=now)
+    elif event.kind == consent_messages.KIND:
+        consent_messages.tell(event, now=now)
     else:
         trade_messages.tell(event, now=now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from notifications import rendering
@@ -13,6 +15,9 @@ from notifications.models import Contact, Severity, Voice
 from notifications.ports import Buttons, File
 from notifications.rendering import Line
 from notifications.services import contacts, outbox
+
+Whom = Callable[[User], bool]
+"""Whether a message is for somebody."""
 
 
 def everywhere(
@@ -25,8 +30,9 @@ def everywhere(
     severity: Severity,
     buttons: Buttons = (),
     file: File | None = None,
+    whom: Whom | None = None,
 ) -> int:
-    """Write a message for everybody who wants it, once under its key, and return for how many channels.
+    """Write a message for everybody who wants it (of those that `whom` names), once under its key; return for how many channels.
 
     The words stand under the file where they fit there, else they follow it.
     """
@@ -34,7 +40,7 @@ def everywhere(
     if file is not None:
         under = rendering.pages(title, lines, longest=rendering.LONGEST_CAPTION)
         parts = under if len(under) == 1 else [rendering.pages(title, [])[0], *parts]
-    found = channels(kind, severity)
+    found = channels(kind, severity, whom)
     with transaction.atomic():
         kept = outbox.attach(file, now=now) if file is not None and found else None
         for channel, is_silent in found:
@@ -53,15 +59,15 @@ def everywhere(
     return len(found)
 
 
-def channels(kind: str, severity: Severity) -> list[tuple[str, bool]]:
-    """Return the channels that want a kind, and whether without a sound."""
+def channels(kind: str, severity: Severity, whom: Whom | None = None) -> list[tuple[str, bool]]:
+    """Return the channels that want a kind, and whether without a sound; an address is nobody's, so `whom` leaves it out."""
     found: list[tuple[str, bool]] = []
     if settings.TELEGRAM_TOKEN:
-        voices = [(contact.chat_id, voice(contact, kind)) for contact in contacts.receivers()]
+        voices = [(contact.chat_id, voice(contact, kind)) for contact in contacts.receivers(whom)]
         found += [(outbox.chat(chat), heard == Voice.SILENT) for chat, heard in voices if heard != Voice.OFF]
-    if KINDS[kind].voice != Voice.OFF:
+    if whom is None and KINDS[kind].voice != Voice.OFF:
         found += [(outbox.address(url), False) for url in settings.NOTIFY_URLS]
-    if not found and severity == Severity.CRITICAL:
+    if whom is None and not found and severity == Severity.CRITICAL:
         found = [(outbox.address(url), False) for url in settings.FALLBACK_URLS]
     return found
 

@@ -221,6 +221,17 @@ def test_the_first_account_logs_in_with_the_password_that_was_shown_and_is_an_ad
     assert startup.create_operator() is None
 
 
+def test_the_first_password_is_drawn_anew_each_time() -> None:
+    drawn = set()
+    for _ in range(3):
+        drawn.add(startup.create_operator())
+        User.objects.all().delete()
+
+    assert len(drawn) == 3
+    # 20 signs of the clear letters and digits: 2 to the power of more than 90.
+    assert all(password and len(set(password)) > 6 and len(password) == 23 for password in drawn)
+
+
 def test_a_fresh_database_has_no_account() -> None:
     assert not User.objects.exists()
 
