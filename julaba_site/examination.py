@@ -203,7 +203,9 @@ def _beats_here(processes: Path = Path("/proc")) -> list[int]:
             variables = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue  # it has ended, or is somebody else's
-        if "beat" in words and any("julaba_site" in word for word in words) and "celery" in words:
+        # As we start it, and as somebody may by hand.
+        by_hand = "beat" in words and "celery" in words and any("julaba_site" in word for word in words)
+        if by_hand or words[1:3] == ["-m", "julaba_site.beat"]:
             named = next((v.partition("=")[2] for v in variables if v.startswith("JULABA_DATA_DIR=")), "")
             if str(Path(named or settings.BASE_DIR / "var").resolve()) == ours:
                 found.append(int(entry.name))

@@ -60,8 +60,9 @@ HANDOVER = "JULABA_STACK"
 REDIS_PATIENCE_S, WEB_PATIENCE_S = 10.0, 60.0
 PAGES_NICE, WORK_NICE = 7, 10
 """A fifth and a tenth of what trading gets where there is too little for all; the units of systemd say the same."""
-BEAT_SILENCE_S = 200.0
 WATCH_SILENCE_S = 42.0
+WORK_SILENCE_S = 300.0
+"""Longer than beat may be silent: it is beat that sends what work would do."""
 REDIS_SILENCE_S = 30.0
 STREAM_SILENCE_S = 60.0
 PING = b"PING\r\n"
@@ -124,7 +125,7 @@ def run(stack: Stack) -> None:
                 command,
                 orphan_signal=signal.SIGQUIT,
                 heartbeat=looked,
-                silence_s=BEAT_SILENCE_S,
+                silence_s=WORK_SILENCE_S,
                 nice=WORK_NICE,
             )
         )
@@ -132,9 +133,9 @@ def run(stack: Stack) -> None:
             hears = signs / "stream.alive"
             command = [*WITHOUT_KEYS, f"JULABA_HEARTBEAT={hears}", *MANAGE, "stream"]
             supervisor.start(Child("stream", command, heartbeat=hears, silence_s=STREAM_SILENCE_S))
-        # No tick although trading was started anew: then it is beat that sends none.
-        beat = [*PYTHON, "-m", "julaba_site.beat"]
-        supervisor.start(Child("beat", beat, heartbeat=heartbeat, silence_s=BEAT_SILENCE_S))
+        turns = signs / "beat.alive"
+        command = ["env", f"JULABA_HEARTBEAT={turns}", *PYTHON, "-m", "julaba_site.beat"]
+        supervisor.start(Child("beat", command, heartbeat=turns))
         # Until work is started anew, this looks and sends in its place, once in a while.
         supervisor.start(
             Child(

@@ -29,6 +29,8 @@ FIRST_DELAY_S, LONGEST_DELAY_S, SETTLED_S = 1.0, 30.0, 60.0
 GRACE_S = 15.0
 SILENCE_S = 90.0
 POLL_S = 0.2
+STAND_IN = 4
+"""So many times the silence that calls it, whoever stands in may take: a machine on which others are silent is slow."""
 AWAY_S = 5.0
 """A loop that turns five times a second and has not for so long was stopped, and perhaps everything else with it."""
 LONGEST_LINE = 64 * 1024
@@ -64,10 +66,11 @@ class Child:
     started_at: float = 0.0
     delay: float = FIRST_DELAY_S
     due_at: float | None = None
+    is_killed: bool = False
     unfinished: bytes = b""
 
     def spawn(self) -> None:
-        self.started_at, self.due_at, self.exit_code = time.monotonic(), None, None
+        self.started_at, self.due_at, self.exit_code, self.is_killed = time.monotonic(), None, None, False
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
             self.command,
             stdin=subprocess.DEVNULL,
@@ -218,16 +221,18 @@ class Supervisor:
             self._back_at = now
         self._turned_at, self._turned_at_clock = now, clock
 
-    def _is_silent(self, child: Child) -> bool:
-        return min(child.silent_for(), time.monotonic() - self._back_at) > child.silence_s
+    def _is_silent(self, child: Child, limit: float) -> bool:
+        return min(child.silent_for(), time.monotonic() - self._back_at) > limit
 
     def _stand_in(self, child: Child) -> None:
-        if self._is_silent(child):
+        if self._is_silent(child, child.silence_s):
             self._spawn(child)
 
     def _kill_when_silent(self, child: Child) -> None:
-        if self._is_silent(child):
-            self.say(f"{child.name} has done nothing for {child.silence_s:.0f} s and is killed")
+        limit = child.silence_s * (STAND_IN if child.stands_in else 1)
+        if not child.is_killed and self._is_silent(child, limit):
+            self.say(f"{child.name} has done nothing for {limit:.0f} s and is killed")
+            child.is_killed = True
             child.kill()
 
     def _stop(self, child: Child) -> None:

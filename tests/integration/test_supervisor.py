@@ -326,3 +326,23 @@ def test_a_unit_of_systemd_that_ended_by_itself_leaves_a_note_too(
     notes = tmp_path / "run" / "ended"
     assert [path.name for path in notes.glob("*")] == noted
     assert [path.read_text() for path in notes.glob("*")] == ["KILL\n"] * len(noted)
+
+
+def test_whoever_stands_in_may_take_longer_than_the_silence_that_called_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "runs"
+    double = Child(
+        "double",
+        python(f"import time; time.sleep(1.2); open({str(runs)!r}, 'a').write('x')"),
+        runs_once=True,
+        stands_in=True,
+        heartbeat=tmp_path / "sign",
+        silence_s=0.6,
+    )
+
+    with Supervisor() as supervisor:
+        supervisor.start(double)
+        assert supervisor.run(lambda: runs.exists(), timeout=20)
+
+    assert "is killed" not in capfd.readouterr().out

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from julaba_site import embedded
-from julaba_site.stack import BEAT_SILENCE_S, REDIS_SILENCE_S, STREAM_SILENCE_S
+from julaba_site.stack import REDIS_SILENCE_S, STREAM_SILENCE_S, WORK_SILENCE_S
 from julaba_site.supervisor import LONGEST_DELAY_S, SILENCE_S
 from tests.operate.live_site import ROOT, Site, live_site
 from tests.processes import descendants, eventually, is_alive, needs_linux
@@ -37,9 +37,9 @@ WORDS = {
 SILENT_S = {
     "web": SILENCE_S,
     "trading": SILENCE_S,
-    "work": BEAT_SILENCE_S,
+    "work": WORK_SILENCE_S,
     "stream": STREAM_SILENCE_S,
-    "beat": BEAT_SILENCE_S,
+    "beat": SILENCE_S,
     "redis": REDIS_SILENCE_S,
 }
 BUSY_S = 45.0
@@ -49,7 +49,6 @@ TICKS = ("web", "work", "stream")
 SAYS = {
     "web": ("/livez", 0, ""),
     "trading": ("/readyz", 503, "Tick: "),
-    "beat": ("/readyz", 503, "Tick: "),
     "redis": ("/readyz", 503, "Redis: does not answer"),
 }
 """What an address answers while that process is frozen: the status, and how one of the reasons begins."""

@@ -66,6 +66,10 @@ def _well(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -
     (tmp_path / "secret_key").touch(0o600)
 
 
+BEATS_HERE = examination._beats_here
+"""As it is: the tests of everything else have a beat without one."""
+
+
 def ticks(**outcomes: float) -> dict[meters.Labels, float]:
     return {(("outcome", name.replace("_", " ")),): count for name, count in outcomes.items()}
 
@@ -127,6 +131,23 @@ def test_each_fault_fails_its_own_check(
 
     assert [failed for failed, (passed, _) in found.items() if not passed] == [name]
     assert says in found[name][1]
+
+
+def test_a_beat_of_ours_is_seen_however_it_was_started(settings: Settings, tmp_path: Path) -> None:
+    ours, others = f"JULABA_DATA_DIR={settings.JULABA_DATA_DIR}", "JULABA_DATA_DIR=/srv/another"
+    started = {
+        11: ("python", "-m", "julaba_site.beat"),
+        12: ("python", "-m", "celery", "-A", "julaba_site", "beat"),
+        13: ("python", "-m", "celery", "-A", "julaba_site", "worker"),
+        14: ("grep", "julaba_site.beat"),
+        15: ("python", "-m", "julaba_site.beat"),
+    }
+    for number, words in started.items():
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cmdline").write_bytes("\0".join((*words, "")).encode())
+        (tmp_path / str(number) / "environ").write_bytes((others if number == 15 else ours).encode())
+
+    assert BEATS_HERE(tmp_path) == [11, 12]
 
 
 def test_a_system_that_is_stopped_for_going_live_can_be_examined(

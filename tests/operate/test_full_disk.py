@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -118,5 +119,8 @@ def test_the_stop_leaves_at_the_venue_and_with_room_again_the_books_learn_of_it(
     assert live.ask("PRAGMA integrity_check") == "ok"
     found = live.manage("check_invariants")
     assert found.returncode == 0, found.stdout + found.stderr
-    sold = [order for order in live.market.orders() if order["side"] == "SELL" and order["status"] == "FILLED"]
-    assert len(sold) == 1
+    first = "SELECT count(*) FROM trading_order WHERE trade_id = (SELECT min(id) FROM trading_trade)"
+    assert live.ask(f"{first} AND role IN ('stop', 'exit') AND status = 'filled'") == "1"
+    assert live.ask(f"{first} AND role = 'entry' AND status = 'filled'") == "1"
+    counts = Counter(order["client_id"] for order in live.market.orders())
+    assert max(counts.values()) == 1
