@@ -211,9 +211,9 @@ def live_site(folder: Path, *, data: Path | None = None, **variables: str) -> It
         finally:
             over.set()
             with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
-            process.terminate()
-            process.wait(timeout=90)
+                os.kill(site.process.pid, signal.SIGCONT)
+            site.process.terminate()  # perhaps another one than was started here
+            site.process.wait(timeout=90)
             sys.stdout.write(re.sub(r"Password +\S+", "Password", site.log()))
 
 
