@@ -36,6 +36,28 @@ KEYED = {"CREDENTIALS_KEYS", "BACKUP_KEY", "BACKUP_SCRATCH_URL"}
 """What pages, schedule and stream must not know."""
 PLACED = {"PORT", "JULABA_HOST", "JULABA_ROLE", "BACKUP_DIR", "LOG_DIR", "LOG_NAME", "DEBUG"}
 """What an image settles for itself: where it listens and writes, and that nobody is shown details of errors."""
+CLOSED = {
+    "User": "julaba",
+    "Group": "julaba",
+    "UMask": "0077",
+    "ProtectSystem": "strict",
+    "ProtectProc": "invisible",
+    **dict.fromkeys(("CapabilityBoundingSet", "AmbientCapabilities"), ""),
+    **dict.fromkeys(
+        (
+            *("NoNewPrivileges", "PrivateTmp", "PrivateDevices", "ProtectHome", "ProtectClock", "ProtectHostname"),
+            *("ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups"),
+            *("RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality"),
+        ),
+        "yes",
+    ),
+    "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
+    "SystemCallArchitectures": "native",
+    "SystemCallFilter": "@system-service",
+    "StateDirectory": "julaba",
+    "StateDirectoryMode": "0700",
+}
+"""What every unit sets, lest whoever breaks into one gets further."""
 
 
 class Unit(RawConfigParser):
@@ -117,6 +139,17 @@ def test_every_unit_reads_the_settings_and_the_example_names_each() -> None:
     assert len(example) == len(set(example))
 
 
+def test_the_pages_do_not_know_the_owner_of_the_database() -> None:
+    web = compose()["services"]["web"]
+
+    assert web["environment"]["DATABASE_URL_FILE"] == "/run/secrets/web_database_url"
+    assert "web_database_url" in web["secrets"]
+    assert "database_url" not in web["secrets"]
+    # What is read last holds: with web.env nothing of the owner's address is left in the unit's environment.
+    text = (DEPLOY / "systemd/julaba-web.service").read_text()
+    assert re.findall("EnvironmentFile=(.*)", text) == ["/etc/julaba/julaba.env", "-/etc/julaba/web.env"]
+
+
 def test_every_command_exists() -> None:
     asked = [(where, words[words.index("manage.py") + 1]) for where, words in commands() if "manage.py" in words]
 
@@ -160,11 +193,45 @@ def test_every_unit_that_the_target_wants_is_there() -> None:
 def test_every_unit_is_closed_as_far_as_it_can_be(path: Path) -> None:
     service = Unit(path)["Service"]
 
-    assert (service["User"], service["ProtectSystem"], service["NoNewPrivileges"]) == ("julaba", "strict", "yes")
-    assert service["CapabilityBoundingSet"] == ""
-    assert service["ProtectHome"] == service["PrivateTmp"] == service["RestrictNamespaces"] == "yes"
+    assert {name: service.get(name) for name in CLOSED} == CLOSED
+    writes = set(service["ReadWritePaths"].split())
+    assert writes <= {"/var/lib/julaba", "/var/log/julaba", "-/var/backups/julaba"}
     holds_keys = "EnvironmentFile=/etc/julaba/keys.env" in path.read_text()
     assert holds_keys == (path.name not in {f"julaba-{name}.service" for name in ("web", "stream", "beat", "migrate")})
+
+
+@pytest.mark.parametrize("name", ["web", "stream", "beat", "worker@"])
+def test_what_is_not_trading_cannot_take_all_memory(name: str) -> None:
+    assert re.fullmatch(r"\d+[MG]", Unit(DEPLOY / f"systemd/julaba-{name}.service")["Service"]["MemoryMax"])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
+def test_systemd_finds_little_that_a_unit_could_reach(path: Path, tmp_path: Path) -> None:
+    unit = tmp_path / path.name.replace("@.", "@work.")
+    unit.write_text(path.read_text())
+    told = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert told.returncode == 0, told.stdout[-300:] + told.stderr
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
+def test_who_is_given_no_keys_makes_itself_none_either(path: Path) -> None:
+    text = path.read_text()
+
+    assert ("keys.env" in text) != ("Environment=JULABA_ROLE=web" in text)
+
+
+@pytest.mark.parametrize("name", ["julaba-stream.service", "julaba-beat.service", "julaba-worker@.service"])
+def test_what_lives_and_does_nothing_is_started_anew(name: str) -> None:
+    service = Unit(DEPLOY / "systemd" / name)["Service"]
+
+    assert 60 <= int(service["WatchdogSec"]) <= 300
+    assert service["NotifyAccess"] in ("main", "all")
+    assert service["Restart"] == "always"
 
 
 @pytest.mark.parametrize("name", ["julaba.service", "julaba-trading.service"])
