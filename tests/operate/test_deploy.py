@@ -218,22 +218,6 @@ def test_systemd_finds_little_that_a_unit_could_reach(path: Path, tmp_path: Path
     assert told.returncode == 0, told.stdout[-300:] + told.stderr
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
-def test_who_is_given_no_keys_makes_itself_none_either(path: Path) -> None:
-    text = path.read_text()
-
-    assert ("keys.env" in text) != ("Environment=JULABA_ROLE=web" in text)
-
-
-@pytest.mark.parametrize("name", ["julaba-stream.service", "julaba-beat.service", "julaba-worker@.service"])
-def test_what_lives_and_does_nothing_is_started_anew(name: str) -> None:
-    service = Unit(DEPLOY / "systemd" / name)["Service"]
-
-    assert 60 <= int(service["WatchdogSec"]) <= 300
-    assert service["NotifyAccess"] in ("main", "all")
-    assert service["Restart"] == "always"
-
-
 @pytest.mark.parametrize("name", ["julaba.service", "julaba-trading.service"])
 def test_what_follows_positions_is_watched(name: str) -> None:
     service = Unit(DEPLOY / "systemd" / name)["Service"]
