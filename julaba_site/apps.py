@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
 
@@ -15,11 +15,13 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         # The checks register themselves, and tasks find their application. Programs without Django need neither.
-        from julaba_site import celery, checks, redaction  # noqa: F401
+        from julaba_site import celery, checks, redaction, web_role  # noqa: F401
 
         redaction.begin()
         pre_migrate.connect(_lift_limits)
         post_migrate.connect(_set_limits)
+        # Once, when every table is there; it is not sent for an app without models, such as this one.
+        post_migrate.connect(web_role.grant, sender=apps.get_app_config("dashboard"))
 
 
 def _lift_limits(using: str, **_: Any) -> None:

@@ -225,7 +225,7 @@ def _differing(requirements: Path) -> Iterator[tuple[str, str, str]]:
     if not requirements.exists():
         return
     for line in requirements.read_text(encoding="utf-8").splitlines():
-        found = re.match(r"([A-Za-z0-9_.\[\]-]+)==([^\s;]+)\s*(;)?", line)
+        found = re.match(r"([A-Za-z0-9_.-]+(?:\[[^\]]*\])?)==([^\s;]+)\s*(;)?", line)
         if found and not found[3]:
             name = found[1].partition("[")[0]
             try:

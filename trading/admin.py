@@ -206,8 +206,11 @@ class ExternalHoldingAdmin(ReadOnly):
 class DoctorRunAdmin(ReadOnly):
     list_display = ("at", "exchange", "mode", "key", "passed", "failed")
     list_filter = ("passed", "exchange", "mode")
-    list_select_related = ("key",)
     ordering = ("-at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[DoctorRun]:
+        # The pages may read everything of a key but what is sealed.
+        return super().get_queryset(request).select_related("key").defer("key__sealed")
 
     @admin.display(description="failed checks")
     def failed(self, run: DoctorRun) -> str:

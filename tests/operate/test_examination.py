@@ -198,7 +198,7 @@ def test_beats_are_found_by_their_command_and_data_directory(
 def test_packages_are_compared_with_what_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     (tmp_path / "requirements.txt").write_text(
-        "django==0.1\nnothing-of-this-name==1\npytest==2 ; python_version < '3'\n# x\n"
+        "django[argon2, bcrypt]==0.1 \\\n    --hash=sha256:0\nnothing-of-this-name==1\npytest==2 ; python_version < '3'\n# x\n"
     )
 
     found = list(examination._differing(tmp_path / "requirements.txt"))

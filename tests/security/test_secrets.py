@@ -23,7 +23,7 @@ from notifications.adapters import apprise_door
 from notifications.ports import Refused
 from notifications.services import outbox
 from trading import events
-from trading.adapters import egress
+from trading.adapters import ccxt_questions, egress
 from trading.core import redaction
 from trading.models import AuditEntry, Event
 from trading.services import audit
@@ -105,6 +105,13 @@ def test_the_journal_and_the_audit_hold_none_so_neither_does_what_is_told_of_the
 
     assert CANARY not in str(list(Event.objects.values())) + str(list(AuditEntry.objects.values()))
     assert Event.objects.get().payload == {"inner": [{"deep": redaction.HIDDEN}]}
+
+
+def test_what_a_venue_says_is_scrubbed_before_it_is_kept_with_an_order() -> None:
+    said = ccxt_questions.words(RuntimeError(f"binance {{'apiKey': '{CANARY}'}} {'x' * 150} {CANARY}"))
+
+    assert said.startswith(f"RuntimeError: binance {{'apiKey': '{redaction.HIDDEN}'}}")
+    assert CANARY[:8] not in said
 
 
 def test_every_secret_of_the_settings_is_known(settings: Settings) -> None:

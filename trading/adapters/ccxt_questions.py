@@ -11,7 +11,7 @@ from trading.adapters import ccxt_reports as reports
 from trading.adapters.ccxt_client import Call, CcxtClient
 from trading.adapters.ccxt_codes import BINANCE, MEXC
 from trading.adapters.ccxt_outcomes import VENDOR_ERRORS, code_of, is_denied, is_plausible_id, parsed
-from trading.core import timeframes
+from trading.core import redaction, timeframes
 from trading.core.ports import OutcomeUnknown
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def doubt(client: CcxtClient, call: Call, error: BaseException) -> OutcomeUnknow
 
 def words(error: BaseException) -> str:
     """Return what went wrong in one short line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {redaction.scrub(' '.join(str(error).split()))[:200]}"
 
 
 def totals(client: CcxtClient) -> dict[str, Decimal]:

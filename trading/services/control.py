@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from trading import events
+from trading.core import redaction
 from trading.models import STRICTNESS, Bot, Consent, ConsentAct, Event, StateChange, TradingState
 from trading.services import audit, consents
 
@@ -52,10 +53,11 @@ def report_refusal(reason: str, *, now: datetime) -> bool:
 
 
 def _refusal(reason: str) -> str:
-    return f"Nothing is traded: {reason}"
+    return redaction.scrub(f"Nothing is traded: {reason}")
 
 
 def _change(origins: tuple[TradingState, ...], to: TradingState, *, reason: str, now: datetime, by: str) -> bool:
+    reason = redaction.scrub(reason)  # it may be what a venue said, and is on every page
     with transaction.atomic():
         for origin in origins:
             if Bot.objects.filter(pk=1, trading_state=origin).update(trading_state=to, state_reason=reason):

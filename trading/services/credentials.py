@@ -75,6 +75,7 @@ def store(
     Raises KeyRefused where another key was stored at the same moment, too: one of the two is the active one.
     """
     _refuse_impossible(exchange, environment, credentials, by)
+    redaction.remember((credentials.key, credentials.secret, credentials.password))
     ring = _ring()
     sealed = _seal(ring, exchange, environment, credentials)
     row = ExchangeKey(
@@ -102,8 +103,9 @@ def store(
 
 
 def active_key(*, exchange: str, environment: str) -> ExchangeKey | None:
-    """Return the row in use; no encryption key is needed for looking."""
-    return ExchangeKey.objects.filter(exchange=exchange, environment=environment, is_active=True).first()
+    """Return the row in use; no encryption key is needed for looking, and what is sealed is read by who opens it alone."""
+    rows = ExchangeKey.objects.filter(exchange=exchange, environment=environment, is_active=True)
+    return rows.defer("sealed").first()
 
 
 @sensitive_variables("opened")
