@@ -58,7 +58,17 @@ def server() -> Iterator[str]:
     try:
         with postgres.own_server() as address:
             for name in ("julaba.sql", "web.sql"):
-                words = ["psql", address, "-q", "-v", "ON_ERROR_STOP=1", "-v", "password='secret'", "-f", str(DEPLOY / name)]
+                words = [
+                    "psql",
+                    address,
+                    "-q",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                    "-v",
+                    "password='secret'",
+                    "-f",
+                    str(DEPLOY / name),
+                ]
                 subprocess.run(words, check=True, timeout=60, stdout=subprocess.DEVNULL)
             yield address
     except postgres.PostgresMissing as reason:

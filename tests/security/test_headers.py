@@ -232,6 +232,18 @@ async def _is_over(work: Coroutine[Any, Any, Any], *, within: float) -> bool:
     return not waiting and task.exception() is None
 
 
+def test_the_policy_of_contents_runs_nothing_that_stands_in_a_page_or_comes_from_elsewhere() -> None:
+    told = Client().get("/login/").headers["Content-Security-Policy"]
+
+    policy = {words[0]: words[1:] for part in told.split(";") if (words := part.split())}
+    assert (policy["default-src"], policy["script-src"]) == (["'none'"], ["'self'"])
+    for name in ("object-src", "base-uri", "frame-ancestors"):
+        assert policy.get(name, policy["default-src"]) == ["'none'"]
+    assert not [
+        words for words in policy.values() if {"'unsafe-inline'", "'unsafe-eval'", "*", "http:", "https:"} & {*words}
+    ]
+
+
 @pytest.mark.parametrize(("scheme", "is_let_in"), [("ws", False), ("wss", True), (None, False)])
 async def test_where_there_is_https_a_socket_in_the_open_is_refused(
     scheme: str | None, is_let_in: bool, settings: Settings
