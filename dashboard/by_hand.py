@@ -29,11 +29,11 @@ def key_of(who: str, key: str) -> str:
 def ask(act: str, trade_pk: int, asked: Mapping[str, Any], *, by: str, key: str, now: datetime) -> Instruction:
     """Ask for an act; a part comes as `fraction` or `quantity`, a stop as `price`. Raises InstructionRefused."""
     if act == InstructedAct.PART:
-        fraction, quantity = _number(asked, "fraction"), _number(asked, "quantity")
+        fraction, quantity = number(asked, "fraction"), number(asked, "quantity")
         part = float(fraction) if fraction is not None else None
         return instructing.close_part(trade_pk, fraction=part, quantity=quantity, by=by, key=key, now=now)
     if act == InstructedAct.STOP:
-        price, reason = _number(asked, "price"), str(asked.get("reason") or "")
+        price, reason = number(asked, "price"), str(asked.get("reason") or "")
         if price is None:
             raise InstructionRefused("is missing: give the price of the stop", field="price")
         return instructing.move_stop(trade_pk, to=float(price), reason=reason, by=by, key=key, now=now)
@@ -69,7 +69,8 @@ def _exact(value: float | None) -> Decimal | None:
     return Decimal(str(value)) if value is not None else None
 
 
-def _number(asked: Mapping[str, Any], name: str) -> Decimal | None:
+def number(asked: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return a number as it was written, None where there is none; raises InstructionRefused."""
     written = str(asked.get(name) or "").strip()
     if not written:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from base64 import b64decode
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -22,7 +23,7 @@ from dashboard.listings.prepared import Statement
 from dashboard.models import ApiToken, Scope
 from trading.services import audit
 
-MARK = "jlb_"
+MARK, LONGEST_BASIC = "jlb_", 500
 LONGEST = timedelta(days=90)
 MOST = 20
 """Good tokens that one account may have at once."""
@@ -98,14 +99,17 @@ def may(token: ApiToken, needed: Scope) -> bool:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Authorization: Bearer jlb_..., in the header alone: an address ends up in logs."""
+    """Authorization: Bearer jlb_..., in the header alone: an address ends up in logs.
+
+    A client that knows nothing but Basic, such as freqtrade's, gives the token as its password.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        kind, _, value = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
+        value = _given(request.headers.get("Authorization", ""))
+        if value is None:
             return None
         now = timezone.now()
-        token = _find(value.strip())
+        token = _find(value)
         if token is None or not token.is_good(now=now) or not token.user.is_active:
             raise AuthenticationFailed("The token is unknown, revoked or over: make another one on the page Security.")
         if not limits.take(f"token:{token.pk}", limit=token.per_minute, now=now):
@@ -123,6 +127,21 @@ def of(request: HttpRequest | Request) -> ApiToken | None:
     """Return the token that a request of the API came with; None where it came with a session."""
     found = getattr(request, "auth", None)
     return found if isinstance(found, ApiToken) else None
+
+
+@sensitive_variables()
+def _given(header: str) -> str | None:
+    """Return the token of a header; None where it holds something else, such as what a proxy asked for."""
+    kind, _, value = header.partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() != "basic" or len(value) > LONGEST_BASIC:
+        return None
+    try:
+        password = b64decode(value.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return None
+    return password if password.startswith(MARK) else None
 
 
 @sensitive_variables("value")

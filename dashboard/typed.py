@@ -143,6 +143,7 @@ API_DANGERS: Mapping[tuple[str, str], Act] = {
     ("POST", "api-move-stop"): _stop,
     ("DELETE", "api-blacklist"): _allow,
     ("DELETE", "api-locks"): _allow,
+    ("DELETE", "api-lock"): _allow,
     ("POST", "api-confirm-proposal"): _confirm,
     ("POST", "api-promote-model"): _promote,
     ("POST", "api-roll-back-model"): _demote,

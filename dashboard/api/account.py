@@ -87,12 +87,12 @@ class Performance(ApiView):
 
 
 class Days(ApiView):
-    """What each day, week or month made, newest first, open positions included; ?limit=."""
+    """What each day, week or month made, newest first, open positions included; ?limit=, or ?timescale= as freqtrade calls it."""
 
     period: ClassVar[str] = "day"
 
     def get(self, request: Request) -> Response:
-        limit = _limit(request, default=30, high=366)
+        limit = _limit(request, "timescale" if "timescale" in request.query_params else "limit", default=30, high=366)
         length = {"day": 1, "week": 7, "month": 31}[self.period]
         days = selectors.days(limit=min(MOST_DAYS, (limit + 1) * length))
         spans = [_span(list(members)) for _, members in groupby(days, key=lambda day: self._begin(day.date))]
@@ -164,10 +164,10 @@ def _bot() -> Bot:
     return bot
 
 
-def _limit(request: Request, *, default: int, high: int) -> int:
-    text = request.query_params.get("limit", "") or str(default)
+def _limit(request: Request, name: str = "limit", *, default: int, high: int) -> int:
+    text = request.query_params.get(name, "") or str(default)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= high):
-        raise BadQuery("limit", f"{text[:20]!r} is no whole number from 1 to {high}")
+        raise BadQuery(name, f"{text[:20]!r} is no whole number from 1 to {high}")
     return int(text)
 
 

@@ -14,7 +14,7 @@ from dashboard import replays, run_form, switch
 from dashboard.api.base import ApiView, problem, text_of
 from dashboard.api.state import told_state
 from dashboard.models import Scope
-from dashboard.problems import Conflict, Unprocessable
+from dashboard.problems import Conflict
 from trading import selectors
 from trading.models import Signal, Trade, TradingState
 from trading.services import backtesting, manual
@@ -51,33 +51,6 @@ class CloseTrade(ApiView):
         if not manual.request_close(pk, by=request.user.get_username(), now=timezone.now()):
             raise Conflict(f"Trade {pk} is closed, or leaves already.")
         return Response({"result": f"Trade {pk} is closed with the next tick.", "trades": [pk]}, status=202)
-
-
-class ForceExit(ApiView):
-    """POST {"tradeid"} closes one trade, "all" every open one; as freqtrade calls it."""
-
-    needs = switch.PERMISSION
-    body: ClassVar[dict[str, Any]] = {
-        "tradeid": {
-            "oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^(all|[1-9][0-9]{0,17})$"}]
-        }
-    }
-    asks: ClassVar[dict[str, Any]] = {"tradeid": "all"}
-
-    def post(self, request: Request) -> Response:
-        wanted = request.data.get("tradeid") if isinstance(request.data, dict) else None
-        who, now = request.user.get_username(), timezone.now()
-        if wanted == "all":
-            closed = manual.request_close_all(by=who, now=now)
-            return Response(
-                {"result": f"{len(closed)} trades are closed with the next tick.", "trades": closed}, status=202
-            )
-        text = str(wanted) if not isinstance(wanted, bool) else ""
-        if not (text.isascii() and text.isdecimal() and 1 <= int(text) < 2**63):
-            raise Unprocessable("tradeid", "is missing: give the number of a trade, or all")
-        if not manual.request_close(int(text), by=who, now=now):
-            raise Conflict(f"Trade {text} is not open, or leaves already.")
-        return Response({"result": f"Trade {text} is closed with the next tick.", "trades": [int(text)]}, status=202)
 
 
 class ForceEnter(ApiView):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,10 +14,22 @@ from dashboard import chart_sheet, figures, presenters, results, told
 from dashboard.api.account import API_VERSION
 from dashboard.api.base import ApiView
 from dashboard.api.chart import span_of
+from dashboard.models import Scope
+from dashboard.problems import Unprocessable
 from dashboard.sums import Sum
 from trading import selectors
+from trading.models import TradingState
 
+_STATES: dict[str, str] = {
+    TradingState.ACTIVE: "running",
+    TradingState.CLOSE_ONLY: "paused",
+    TradingState.HALTED: "stopped",
+}
+"""In freqtrade's words: its client takes a bot for dead that does not say running."""
 _KINDS = {"win": "wins", "draw": "draws", "loss": "losses"}
+
+
+COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 
 
 class Ping(ApiView):
@@ -105,7 +118,8 @@ class ShowConfig(ApiView):
                 "api_version": API_VERSION,
                 "dry_run": mode != "live",
                 "runmode": mode,
-                "state": bot.trading_state if bot else None,
+                "state": _STATES[bot.trading_state] if bot else None,
+                "trading_state": bot.trading_state if bot else None,
                 "exchange": bot.venue if bot else None,
                 "stake_currency": figures.quote_of(params),
                 "max_open_trades": params.max_open_trades,
@@ -119,21 +133,39 @@ class PairCandles(ApiView):
     """Closed bars with the names of their columns: ?pair=, ?timeframe=, ?limit=."""
 
     queries = ("pair", "timeframe", "limit", "until")
+    scope = Scope.READ
+    body: ClassVar[dict[str, Any]] = {"pair": {"type": "string", "maxLength": 30, "example": "BTC/USDT"}}
+    takes: ClassVar[dict[str, Any]] = {
+        "timeframe": {"type": "string"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": chart_sheet.MOST_BARS},
+        "columns": {"type": "array", "items": {"type": "string", "enum": COLUMNS}, "maxItems": len(COLUMNS)},
+    }
+    asks: ClassVar[dict[str, Any]] = {"pair": "BTC/USDT", "timeframe": "1h", "limit": 2, "columns": ["close"]}
 
     def get(self, request: Request) -> Response:
-        span = span_of(
-            {**request.query_params.dict(), "symbol": request.query_params.get("pair", "")}, without=("pair",)
-        )
-        rows = chart_sheet.bars(span)
-        return Response(
-            {
-                "pair": span.symbol,
-                "timeframe": span.timeframe,
-                "columns": ["date", "open", "high", "low", "close", "volume"],
-                "data": rows,
-                "length": len(rows),
-            }
-        )
+        return Response(_candles(request.query_params.dict(), COLUMNS))
+
+    def post(self, request: Request) -> Response:
+        """Return some columns alone, the moment always first; which changes nothing."""
+        asked: Any = request.data  # an object, as bodies.check has seen
+        wanted = asked.get("columns") or COLUMNS
+        if unknown := [name for name in wanted if name not in COLUMNS]:
+            raise Unprocessable("columns", f"{str(unknown[0])[:40]!r} is none of {', '.join(COLUMNS)}")
+        texts = {name: str(asked[name]) for name in ("pair", "timeframe", "limit") if asked.get(name) is not None}
+        return Response(_candles(texts, ["date", *(name for name in COLUMNS[1:] if name in wanted)]))
+
+
+def _candles(asked: dict[str, str], columns: Sequence[str]) -> dict[str, Any]:
+    span = span_of({**asked, "symbol": asked.get("pair", "")}, without=("pair",))
+    places = [COLUMNS.index(name) for name in columns]
+    rows = [[row[place] for place in places] for row in chart_sheet.bars(span)]
+    return {
+        "pair": span.symbol,
+        "timeframe": span.timeframe,
+        "columns": list(columns),
+        "data": rows,
+        "length": len(rows),
+    }
 
 
 class Sessions(ApiView):

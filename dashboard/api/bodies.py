@@ -27,9 +27,11 @@ class BodyParser(JSONParser):
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().parse(*args, **kwargs)
+            found: Any = super().parse(*args, **kwargs)
         except RecursionError:
             raise ParseError("the body is nested too deeply: send an object of names with values") from None
+        # What freqtrade's clients send where they have nothing to say.
+        return {} if found is None else found
 
 
 def key(path: str, method: str) -> str:
@@ -53,7 +55,7 @@ def check(view: Any, route: str, method: str, data: Any) -> None:
     for name, schema in {**required, **optional}.items():
         if data.get(name) is not None and (cause := _wrong(data[name], schema)):
             raise Unprocessable(name, cause)
-        if name in data and data[name] is None and name in optional:
+        if name in data and data[name] is None and name in optional and not schema.get("nullable"):
             raise Unprocessable(name, "is null: leave it out instead")
 
 

@@ -12,11 +12,12 @@ from rest_framework.response import Response
 
 from dashboard import advice_sheet, by_hand, export
 from dashboard.api.base import ApiView, Ready
-from dashboard.listings import BadQuery, Listing, asked_of, kept
+from dashboard.listings import TRADES, BadQuery, Listing, asked_of, kept
 from dashboard.listings import signals as signal_listing
 from dashboard.listings import trades as trade_listing
 from trading import selectors
 
+_ORDERS: dict[str, dict[str, str]] = {"": {}, "true": {"sort": "id"}, "false": {"sort": "-closed"}}
 _PAGING = {"sort", "cursor", "limit", "format"}
 
 
@@ -47,6 +48,24 @@ def list_of(listing: Listing[Any], *, reads: str = "") -> Any:
     """Return the view of a list; `reads` is the permission that looking at it needs."""
     view: type[ListView] = type(f"{listing.name.title()}List", (ListView,), {"listing": listing, "reads": reads})
     return view.as_view()
+
+
+class TradeList(ListView):
+    """The trades; for freqtrade's clients also by ?offset=, and ?order_by_id=true for the first ones first."""
+
+    listing = TRADES
+
+    def get(self, request: Request) -> HttpResponseBase:
+        asked = asked_of(request.query_params)
+        if not {"offset", "order_by_id"} & set(asked):
+            return super().get(request)
+        by_id = asked.pop("order_by_id", "")
+        if by_id.lower() not in _ORDERS:
+            raise BadQuery("order_by_id", f"{by_id[:20]!r} is none of true, false")
+        known = {filter.name for filter in self.listing.filters} | {"offset", "sort", "limit"}
+        if unknown := sorted(set(asked) - known):
+            raise BadQuery(unknown[0], f"does not go with offset: use {', '.join(sorted(known))}")
+        return Ready(self._body(*self.listing.skipping({**_ORDERS[by_id.lower()], **asked})))
 
 
 class TradeView(ApiView):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 from rest_framework.request import Request
@@ -12,11 +16,15 @@ from rest_framework.response import Response
 
 from dashboard import pair_form
 from dashboard.api.base import ApiView, problem
+from dashboard.api.bodies import BodyParser
 from dashboard.api.lists import ListView
 from dashboard.listings import pairs as listings
+from dashboard.problems import Unprocessable
 from trading import selectors
 from trading.models import Scan
 from trading.services.pair_locks import PairRefused
+
+BY_API = "asked by the API"
 
 
 class ScanView(ApiView):
@@ -28,6 +36,37 @@ class ScanView(ApiView):
             raise Http404("there is no such scan")
         rows = [listings.row_as_json(row) for row in scan.rows.order_by("rank")]
         return Response({**listings.scan_as_json(scan), "correlations": scan.correlations, "rows": rows})
+
+
+class LockParser(BodyParser):
+    """Understands a lock as freqtrade's clients send it, too: in a list, with `pair` and the moment `until`."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().parse(*args, **kwargs)
+        if not isinstance(found, list):
+            return found
+        if len(found) != 1 or not isinstance(found[0], dict):
+            raise Unprocessable("body", "is no list of one lock: send one at a time")
+        asked = found[0]
+        if asked.get("side") not in (None, "", "*"):
+            raise Unprocessable("side", "is one of two: a lock holds both, leave it out")
+        reason = asked.get("reason") or BY_API
+        return {"symbol": asked.get("pair"), "minutes": _minutes(asked.get("until")), "reason": reason}
+
+
+def _minutes(until: Any) -> int:
+    """Return how many whole minutes there are up to a moment, such as 2024-03-30 16:00:00Z."""
+    try:
+        moment = datetime.fromisoformat(until)
+    except (TypeError, ValueError):
+        raise Unprocessable("until", "is no moment: write it like 2024-03-30 16:00:00Z") from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, math.ceil((aware - timezone.now()) / timedelta(minutes=1)))
+
+
+def _banned(asked: Any) -> list[dict[str, Any]]:
+    reason = asked.get("reason") or BY_API
+    return [{"symbol": symbol, "reason": reason} for symbol in asked["blacklist"]]
 
 
 class _Acts(ApiView):
@@ -43,9 +82,9 @@ class _Acts(ApiView):
     def delete(self, request: Request) -> Response:
         return self._do(self.removes, request, status=200)
 
-    def _do(self, act: str, request: Request, *, status: int) -> Response:
+    def _do(self, act: str, request: Request, *, status: int, asked: Any = None) -> Response:
         assert isinstance(request.user, User)
-        asked: Any = request.data if isinstance(request.data, dict) else {}
+        asked = request.data if asked is None else asked
         if act in pair_form.LOOSER:
             self.prove(request)
         try:
@@ -56,17 +95,40 @@ class _Acts(ApiView):
 
 
 class Blacklist(_Acts, ListView):
-    """POST {"symbol", "reason"}; DELETE {"symbol"}."""
+    """POST {"symbol", "reason"}; DELETE {"symbol"}. As freqtrade's clients do, POST {"blacklist"} adds a list of pairs."""
 
     listing = listings.BLACKLIST
     adds, removes = "ban", "unban"
 
+    def post(self, request: Request) -> Response:
+        asked: Any = request.data  # an object, as bodies.check has seen
+        if not asked.get("blacklist"):
+            return super().post(request)
+        with transaction.atomic():
+            each = [self._do(self.adds, request, status=201, asked=one) for one in _banned(asked)]
+            wrong = next((answer for answer in each if answer.status_code != HTTPStatus.CREATED), None)
+            if wrong is not None:
+                transaction.set_rollback(True)
+                return wrong
+        return Response({"done": " ".join(answer.data["done"] for answer in each)}, status=201)
+
 
 class Locks(_Acts, ListView):
-    """POST {"symbol", "minutes", "reason"}; DELETE {"id"}."""
+    """POST {"symbol", "minutes", "reason"}; DELETE {"id"}. Of freqtrade's clients, a list of one {"pair", "until", "reason"} is understood."""
 
     listing = listings.LOCKS
     adds, removes = "lock", "lift"
+    parser_classes = (LockParser,)
+
+
+class Lock(_Acts):
+    """DELETE lifts one lock; as freqtrade's clients do."""
+
+    removes = "lift"
+    http_method_names = ("delete", "options")
+
+    def delete(self, request: Request, pk: int = 0) -> Response:
+        return self._do(self.removes, request, status=200, asked={"id": pk})
 
 
 class Watchlist(_Acts):

@@ -9,6 +9,7 @@ from typing import Any
 from dashboard import pair_form, switch
 from dashboard.api.account import MOST_POINTS, SPANS
 from dashboard.chart_sheet import MOST_BARS
+from dashboard.listings.query import MOST_COUNTED
 from dashboard.run_form import ASKABLE, MOST_DAYS
 from mlops.models import ModelKind
 from mlops.panels import NAMES
@@ -79,7 +80,11 @@ BODIES: dict[str, Body] = {
     "POST proposals/{id}/reject": Body(optional={"reason": WORDS}, example={"reason": "news at noon"}),
     "POST watchlist": PAIR,
     "DELETE watchlist": PAIR,
-    "POST blacklist": PAIR,
+    "POST blacklist": Body(
+        required=PAIR.required,
+        optional={"blacklist": {"type": "array", "items": SYMBOL, "maxItems": 40}},
+        example=PAIR.example,
+    ),
     "DELETE blacklist": Body(required={"symbol": SYMBOL}, example={"symbol": "BTC/USDT"}),
     "POST locks": Body(
         required={"symbol": SYMBOL, "minutes": _whole(1, pair_form.LONGEST_LOCK), "reason": REASON},
@@ -101,11 +106,18 @@ BODIES: dict[str, Body] = {
     "POST chat": Body(required={"question": _text(2000)}, example={"question": "Why was nothing entered today?"}),
 }
 _BARS: dict[str, Schema] = {"timeframe": TIMEFRAME, "limit": _whole(1, MOST_BARS, default=400), "until": MOMENT}
+DAYS = _whole(1, 366, default=30)
 _SPAN = {"span": _one_of(*SPANS)}
 QUERIES: dict[str, Mapping[str, Schema]] = {
+    "trades": {
+        "offset": _whole(
+            0, MOST_COUNTED, description="Rows to leave out; instead of a cursor, for freqtrade's clients."
+        ),
+        "order_by_id": _one_of("true", "false"),
+    },
     "performance": _SPAN,
     "ai-report": _SPAN,
-    **{key: {"limit": _whole(1, 366, default=30)} for key in ("daily", "weekly", "monthly")},
+    **{key: {"limit": DAYS, "timescale": DAYS} for key in ("daily", "weekly", "monthly")},
     "equity": {"limit": _whole(1, MOST_POINTS, default=500)},
     "candles": {"symbol": SYMBOL, **_BARS},
     "indicators": {"symbol": SYMBOL, **_BARS},

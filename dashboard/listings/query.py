@@ -149,6 +149,18 @@ class Listing(Generic[M]):
                 break
         return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
 
+    def skipping(self, asked: Mapping[str, str]) -> tuple[list[M], str | None]:
+        """Return the rows that follow so many others as `offset` says, and the cursor of what follows; raises BadQuery."""
+        limit, (name, down) = self.limit(asked), self.sorting(asked)
+        start = _whole("offset", asked.get("offset", "").strip().lstrip("0"), default=0, high=MOST_COUNTED)
+        found: list[M] = []
+        for part in self.parts(self.conditions(asked), name, down=down):
+            found += part[start : start + limit + 1 - len(found)]
+            if len(found) > limit:
+                break
+            start = 0 if found else max(0, start - _counted(part))
+        return found[:limit], str(found[limit - 1].pk) if len(found) > limit else None
+
     def parts(self, conditions: Sequence[Condition], name: str, *, down: bool) -> list[QuerySet[M]]:
         """Return the rows in their order; of a column that may be null, those without a value follow on their own.
 

@@ -139,7 +139,7 @@ def test_freqtrades_names_tell_the_same_as_ours(client: Client) -> None:
     assert (profit["closed_trade_count"], profit["winning_trades"] + profit["losing_trades"]) == (closed, closed)
     assert profit["profit_closed_coin"] == get("performance")["summary"]["pnl"]
     assert sum(sum(kinds.values()) for kinds in stats["exit_reasons"].values()) == closed
-    assert (config["dry_run"], config["state"], config["stake_currency"]) == (True, "active", "USDT")
+    assert (config["dry_run"], config["state"], config["stake_currency"]) == (True, "running", "USDT")
     assert get("whitelist")["length"] == len(get("watchlist")["results"])
     candles, bars = get("candles?symbol=BTC/USDT&limit=3"), get("pair_candles?pair=BTC/USDT&limit=3")
     assert (bars["length"], bars["data"]) == (3, candles["candles"])

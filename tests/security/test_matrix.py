@@ -35,8 +35,8 @@ OPEN = {
 }
 """What answers strangers: the log-in, and what has a lock of its own or tells nothing."""
 UNSAFE = ("post", "put", "patch", "delete")
-HARMLESS = {"api-explain", "api-chat", "api-answer"}
-"""Questions in words: asked by POST since they are long, and kept for their asker alone."""
+HARMLESS = {"api-explain", "api-chat", "api-answer", "api-pair-candles"}
+"""Questions in words, and which columns of candles are wanted: asked by POST since they are long; nothing else is changed."""
 
 
 def patterns(entries: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
