@@ -25,7 +25,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("mutations.toml")
-LEFT_OUT = shutil.ignore_patterns(".venv", ".venv-peers", ".venv-audit", "var", ".mypy_cache", ".ruff_cache", ".pytest_cache", "*.pyc")
+LEFT_OUT = shutil.ignore_patterns(
+    ".venv", ".venv-peers", ".venv-audit", "var", ".mypy_cache", ".ruff_cache", ".pytest_cache", "*.pyc"
+)
 OURS = ("tests", "trading", "dashboard", "notifications", "mlops", "julaba_site")
 LOADED_ONCE = (
     "django.test",
