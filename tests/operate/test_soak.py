@@ -143,6 +143,31 @@ def test_the_processors_that_others_use_are_all_but_ours() -> None:
     assert others.mean > 0
 
 
+def test_a_tick_that_waits_for_a_processor_that_others_have_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    others, waited, busy = machine.Others(), iter([1.0, 1.1, 1.9, 2.9]), iter([0.0, 100.0, 200.0, 200.0])
+    monkeypatch.setattr(machine, "_waited_s", lambda pid: next(waited))
+    monkeypatch.setattr(machine, "_busy_s", lambda: next(busy))
+    for _ in range(4):
+        others.note([], [7])
+
+    # At first it hardly waited, and at last nobody else was there.
+    assert others.kept_waiting == [others.used[1][:2]]
+
+
+def test_a_process_among_others_that_want_the_same_processor_waits() -> None:
+    before = machine._waited_s(os.getpid())
+    burner = [sys.executable, "-c", "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"]
+    mine = os.sched_getaffinity(0)
+    with subprocess.Popen(burner) as one, subprocess.Popen(burner) as other:
+        os.sched_setaffinity(0, {0})
+        try:
+            assert eventually(lambda: sum(range(200_000)) > 0 and machine._waited_s(os.getpid()) > before + 0.2)
+        finally:
+            os.sched_setaffinity(0, mine)
+            one.kill()
+            other.kill()
+
+
 def test_a_second_is_told_by_its_latest_wake(tmp_path: Path) -> None:
     with machine.bystander(tmp_path / "woken"):
         assert eventually(lambda: (tmp_path / "woken").exists() and len(machine.lateness(tmp_path / "woken")) > 1)

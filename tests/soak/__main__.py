@@ -51,7 +51,7 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
     log_mb, others = 0.0, machine.Others()
     while time.monotonic() < end:
         samples += running.samples(began)
-        others.note(running.pids())
+        others.note(running.pids(), running.makers_of_ticks())
         log_mb = max(log_mb, running.files_mb("*-wal"))
         if asked.faults and time.monotonic() > blow_at and end - time.monotonic() > RECOVERY_S:
             struck = time.time()
@@ -68,7 +68,7 @@ def _soak(running: system.System, asked: argparse.Namespace) -> Found:
     started = [at for at in running.started_at() if at > time.time() - seconds - 5]
     late = machine.lateness(running.folder / "woken.txt")
     held_up = machine.held_up(late, others.used)
-    quiet = [*breaks, *held_up]
+    quiet = [*breaks, *held_up, *others.kept_waiting]
     return Found(
         seconds=seconds,
         violations=running.violations(),

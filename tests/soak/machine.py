@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WAKES_S = 0.02
 LATE_MS = 50.0
+WAITED_S = 0.25
+"""So long, between two looks, may those that make a tick have waited for a processor together; more is a delay."""
 OTHERS = 0.25
 """Processors that others must have used before a late second is theirs: without that the lateness is our own load."""
 
@@ -38,21 +40,29 @@ def lateness(file: Path) -> list[tuple[float, float]]:
 
 
 class Others:
-    """How many processors all but ours use; `note` is called again and again with the numbers of our processes."""
+    """How many processors all but ours use; `note` is called again and again with the numbers of our processes,
+    and of those among them that make a tick."""
 
     def __init__(self) -> None:
         self._before: tuple[float, float, dict[int, float]] | None = None
+        self._waited: dict[int, float] = {}
         self.used: list[tuple[float, float, float]] = []
         """From when to when, and how many."""
+        self.kept_waiting: list[tuple[float, float]] = []
+        """From when to when others had processors for which a tick waited."""
 
-    def note(self, pids: Iterable[int]) -> None:
+    def note(self, pids: Iterable[int], makers: Iterable[int] = ()) -> None:
         now, busy = time.time(), _busy_s()
         ours = {pid: _of_process_s(pid) for pid in pids}
         if self._before is not None:
             then, busy_then, ours_then = self._before
             own = sum(spent - ours_then.get(pid, 0.0) for pid, spent in ours.items())
             self.used.append((then, now, max(0.0, busy - busy_then - own) / (now - then)))
-        self._before = now, busy, ours
+        waited = {pid: _waited_s(pid) for pid in makers}
+        delay = sum(seconds - self._waited.get(pid, seconds) for pid, seconds in waited.items())
+        if self._before is not None and self.used[-1][2] > OTHERS and delay > WAITED_S:
+            self.kept_waiting.append(self.used[-1][:2])
+        self._before, self._waited = (now, busy, ours), waited
 
     @property
     def mean(self) -> float:
@@ -83,6 +93,13 @@ def _of_process_s(pid: int) -> float:
     with suppress(OSError, IndexError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _waited_s(pid: int) -> float:
+    """Return the seconds for which a process could have run and had no processor."""
+    with suppress(OSError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     return 0.0
 
 

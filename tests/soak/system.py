@@ -99,6 +99,10 @@ class System:
         """Return the processes of the system and of this soak, which are its load."""
         return [os.getpid(), *descendants(os.getpid())]
 
+    def makers_of_ticks(self) -> list[int]:
+        """Return the processes on the way from the schedule to the end of a tick."""
+        return [sample.pid for sample in self.samples(0.0) if sample.role in ("beat", "redis-server", "trading")]
+
     def strike(self, fate: random.Random) -> str:
         """Break one thing, which the system has to mend by itself; return what it was."""
         kind = fate.choice(("kill", "kill", "kill", "pause", "flush"))
