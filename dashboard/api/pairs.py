@@ -69,18 +69,8 @@ def _banned(asked: Any) -> list[dict[str, Any]]:
     return [{"symbol": symbol, "reason": reason} for symbol in asked["blacklist"]]
 
 
-class _Acts(ApiView):
-    """What people ask of pairs: POST adds something, DELETE with the same body takes it away again."""
-
+class _Asks(ApiView):
     needs = pair_form.PERMISSION
-    adds: ClassVar[str]
-    removes: ClassVar[str]
-
-    def post(self, request: Request) -> Response:
-        return self._do(self.adds, request, status=201)
-
-    def delete(self, request: Request) -> Response:
-        return self._do(self.removes, request, status=200)
 
     def _do(self, act: str, request: Request, *, status: int, asked: Any = None) -> Response:
         assert isinstance(request.user, User)
@@ -92,6 +82,19 @@ class _Acts(ApiView):
         except PairRefused as refusal:
             return problem(422, "Nothing was changed", detail=str(refusal), field=refusal.field)
         return Response({"done": done}, status=status)
+
+
+class _Acts(_Asks):
+    """What people ask of pairs: POST adds something, DELETE with the same body takes it away again."""
+
+    adds: ClassVar[str]
+    removes: ClassVar[str]
+
+    def post(self, request: Request) -> Response:
+        return self._do(self.adds, request, status=201)
+
+    def delete(self, request: Request) -> Response:
+        return self._do(self.removes, request, status=200)
 
 
 class Blacklist(_Acts, ListView):
@@ -121,14 +124,11 @@ class Locks(_Acts, ListView):
     parser_classes = (LockParser,)
 
 
-class Lock(_Acts):
+class Lock(_Asks):
     """DELETE lifts one lock; as freqtrade's clients do."""
 
-    removes = "lift"
-    http_method_names = ("delete", "options")
-
-    def delete(self, request: Request, pk: int = 0) -> Response:
-        return self._do(self.removes, request, status=200, asked={"id": pk})
+    def delete(self, request: Request, pk: int) -> Response:
+        return self._do("lift", request, status=200, asked={"id": pk})
 
 
 class Watchlist(_Acts):
