@@ -58,8 +58,11 @@ class Site:
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[Site]:
-    """Start Redis and the web server on a migrated, empty database with one operator; stop both in the end."""
+def serve(**settings: str) -> Iterator[Site]:
+    """Start Redis and the web server on a migrated, empty database with one operator; stop both in the end.
+
+    `settings` go into the environment as well.
+    """
     with TemporaryDirectory(prefix="julaba-e2e-") as folder, contextlib.ExitStack() as stack:
         redis = Path(folder) / "redis.sock"
         port = ports.free()
@@ -70,6 +73,7 @@ def serve() -> Iterator[Site]:
             "REDIS_URL": f"unix://{redis}",
             "PORT": str(port),
             "LOG_LEVEL": "WARNING",
+            **settings,
         }
         site = Site(url=f"http://127.0.0.1:{port}", environment=environment)
         binary = embedded.server_binary()
