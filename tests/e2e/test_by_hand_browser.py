@@ -148,7 +148,8 @@ def test_with_real_money_a_part_asks_for_the_word(live: sites.Site, live_page: P
     type_word(page, "close", "Close")
 
     page.get_by_text(f"Trade {pk}: close a part, waits for the next tick.").wait_for()
-    assert page.url == f"{live.url}/positions/"
+    # From the page of the word it goes on at the trade, which says what became of it.
+    assert page.url == f"{live.url}/trades/{pk}/"
     assert [each["fraction"] for each in asked(page, pk)] == ["0.5"]
 
 
