@@ -46,6 +46,7 @@ def test_the_rules_of_a_market(market: CcxtMarket) -> None:
     assert rules.min_notional == Decimal(5)
     assert rules.fee_rate > 0
     assert not rules.allows_short
+    assert rules.max_leverage == Decimal("0.99")
 
 
 def test_only_closed_bars(market: CcxtMarket) -> None:

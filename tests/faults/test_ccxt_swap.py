@@ -69,6 +69,7 @@ def test_the_rules_of_a_swap_are_read(place: Venue, broker: CcxtBroker) -> None:
     rules = market.markets()[SYMBOL]
 
     assert rules.allows_short
+    assert rules.max_leverage is None
     assert (rules.min_quantity, rules.max_quantity) == (Decimal("0.00001"), Decimal(120))
     assert (rules.price_step, rules.quantity_step) == (Decimal("0.01"), Decimal("0.00001"))
     assert market.tickers([SYMBOL], now=now())[SYMBOL].price == pytest.approx(50000)

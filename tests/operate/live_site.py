@@ -41,7 +41,6 @@ PARAMETERS: dict[str, Any] = {
     "kelly": False,
     "max_open_trades": 1,
     "time_stop": 5000,
-    "max_leverage": 0.3,
 }
 PREPARE = f"""
 from django.core.management import call_command

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.core_values import ACCOUNT, RECORD
+from tests.unit.core_values import ACCOUNT, MARKET, RECORD
 from trading.core import guards
 from trading.core.params import Params
 from trading.core.types import Verdict
@@ -165,8 +165,23 @@ def test_the_caps_say_what_was_compared_and_follow_the_parameters() -> None:
     assert notional.reason == "positions without a stop at the venue are worth 15.00% of equity, needs less than 10.00%"
     assert lax["local_trades"].passed
     assert lax["local_notional"].passed
-    assert guards.notional_left(replace(ACCOUNT, **held), loose, "BTC/USDT") == Decimal(500)
-    assert guards.notional_left(replace(ACCOUNT, **held), loose, "ETH/USDT") == Decimal(30_000)
+    assert guards.notional_left(replace(ACCOUNT, **held), loose, MARKET) == Decimal(500)
+    assert guards.notional_left(replace(ACCOUNT, **held), loose, replace(MARKET, symbol="ETH/USDT")) == Decimal(30_000)
+
+
+@pytest.mark.parametrize(
+    ("_case", "lends", "left"),
+    [
+        ("a venue that lends enough", None, 26_000),  # 3 x 10,000 less 4,000
+        ("coins are paid in full", "0.99", 5_900),
+        ("a venue that lends more than is asked", "10", 26_000),
+    ],
+)
+def test_positions_are_worth_no_more_than_the_venue_lends(_case: str, lends: str | None, left: int) -> None:
+    market = replace(MARKET, max_leverage=Decimal(lends) if lends else None)
+    account = replace(ACCOUNT, equity=Decimal(10_000), open_notional=Decimal(4_000))
+
+    assert guards.notional_left(account, Params.of({"max_leverage": 3.0}), market) == Decimal(left)
 
 
 def test_limits_follow_the_parameters() -> None:

@@ -108,6 +108,25 @@ def test_the_least_and_the_most_that_a_venue_takes_are_those_of_the_live_engine(
     assert result.refusals["size"] > 0
 
 
+@pytest.mark.parametrize("seed", [5, 6])
+def test_what_a_venue_lends_bounds_a_backtest_as_it_bounds_the_live_engine(seed: int) -> None:
+    bars = rounded(walk(seed, 420, deviation=0.01), 2)
+    # A stop beside the entry: what may be risked is worth several times the money.
+    params = Params.of({**OPEN, "timeframe": "15m", "pairs": [bars.symbol], "stop_atr": 0.3, "max_leverage": 3.0})
+    lent = StoredMarket({bars.symbol: bars}, fee_rate=FEE).markets()[bars.symbol]
+    paid = replace(lent, max_leverage=Decimal("0.99"))
+
+    result = backtested(bars, paid, params, (EveryBar(),))
+
+    slow = Reference(bars, paid, params, (EveryBar(),))
+    expected = [(done.entered_at, done.plan.quantity) for done in slow.run()]
+    assert [(trade.opened_at, trade.quantity) for trade in result.trades] == expected
+    assert result.balance == slow.balance
+    assert len(expected) > 5
+    free = backtested(bars, lent, params, (EveryBar(),)).trades
+    assert result.trades[0].quantity < free[0].quantity / 2
+
+
 def test_bars_after_the_end_change_nothing() -> None:
     bars = walk(3, 420)
     params = Params.of({**OPEN, "timeframe": "15m", "pairs": [bars.symbol], "max_cluster_risk": 0.02})

@@ -22,6 +22,8 @@ from trading.core.types import Market, Ticker
 T = TypeVar("T")
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
+SPOT_LEVERAGE = Decimal("0.99")
+"""Coins are paid in full; a hundredth stays for the fee, and for a price that moves before the order arrives."""
 _MAX_BARS = 1000
 
 
@@ -165,6 +167,7 @@ def _market(market: Any, exchange: Any) -> Market | None:
         allows_short=market.get("swap") is True,
         min_quantity=least,
         max_quantity=most,
+        max_leverage=None if market.get("swap") is True else SPOT_LEVERAGE,
     )
 
 

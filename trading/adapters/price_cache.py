@@ -21,7 +21,10 @@ from trading.core.types import Market, Ticker
 _PATIENCE_S = 0.5
 """A tick waits no longer than this for a Redis that does not answer; then it asks the venue."""
 _KEPT_S = 24 * 3600
-_DECIMALS = ("price_step", "quantity_step", "min_notional", "fee_rate", "min_quantity", "max_quantity")
+_DECIMALS = (
+    *("price_step", "quantity_step", "min_notional", "fee_rate"),
+    *("min_quantity", "max_quantity", "max_leverage"),
+)
 
 
 class PriceCache:

@@ -182,7 +182,7 @@ def plan(setup: Setup, *, price: float, account: Account, params: Params, market
         entry=entry,
         stop=stop,
         risk_fraction=fraction,
-        notional_left=guards.notional_left(account, params, setup.symbol),
+        notional_left=guards.notional_left(account, params, market),
         market=market,
     )
     if quantity <= 0:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from trading.core import sizing
 from trading.core.params import Params
 from trading.core.sizing import Record
-from trading.core.types import Verdict
+from trading.core.types import Market, Verdict
 
 CLOCK_TOLERANCE_S = 1.0
 
@@ -119,10 +120,10 @@ def local_notional(account: Account, params: Params, symbol: str) -> Verdict:
     return _verdict("local_notional", value < limit, value, limit, reason)
 
 
-def notional_left(account: Account, params: Params, symbol: str) -> Decimal:
-    """Return what another position in the symbol may be worth, in quote."""
-    left = account.equity * Decimal(str(params.max_leverage)) - account.open_notional
-    if symbol not in account.local_symbols:
+def notional_left(account: Account, params: Params, market: Market) -> Decimal:
+    """Return what another position in the market may be worth, in quote."""
+    left = account.equity * sizing.most_leverage(params, market) - account.open_notional
+    if market.symbol not in account.local_symbols:
         return left
     return min(left, account.equity * Decimal(str(params.local_max_notional_fraction)) - account.local_notional)
 

@@ -95,6 +95,12 @@ def kelly_cap(params: Params, returns: Sequence[float]) -> float | None:
     return None if np.isnan(cap) else cap
 
 
+def most_leverage(params: Params, market: Market) -> Decimal:
+    """Return how many times equity all positions may be worth: what the parameter allows, and what the venue lends."""
+    asked = Decimal(str(params.max_leverage))
+    return asked if market.max_leverage is None else min(asked, market.max_leverage)
+
+
 def size_position(
     *,
     equity: Decimal,

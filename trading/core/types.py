@@ -60,6 +60,8 @@ class Market:
     """Base; the least of an order."""
     max_quantity: Decimal | None = None
     """Base; the most of an order at the market. None: the venue names none."""
+    max_leverage: Decimal | None = None
+    """Times equity; the most that all positions may be worth. None: the venue lends more than any parameter asks for."""
 
     def price(self, value: float | Decimal) -> Decimal:
         """Return `value` (quote per base) on the price grid, halves away from zero."""

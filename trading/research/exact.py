@@ -51,7 +51,7 @@ def _lots(
         entry=entry,
         stop=stop,
         risk_fraction=min(fraction, params.max_open_risk - float(open_risk / equity)),
-        notional_left=equity * Decimal(str(params.max_leverage)) - open_notional,
+        notional_left=equity * sizing.most_leverage(params, market) - open_notional,
         market=market,
     )
     return int(quantity / market.quantity_step)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.core import bitcoin, filters, indicators, portfolio, position, timeframes
+from trading.core import bitcoin, filters, indicators, portfolio, position, sizing, timeframes
 from trading.core.analysis import Analysis, analyse
 from trading.core.candles import Candles, Floats, Ints
 from trading.core.params import Params
@@ -82,6 +82,8 @@ class Grids(NamedTuple):
     max_lots: Ints
     """Least and most of an order."""
     allows_short: NDArray[np.bool_]
+    max_leverage: Floats
+    """What parameter and venue allow together, times equity."""
     value_mul: Ints
     value_div: Ints
     fee_mul: Ints
@@ -152,7 +154,7 @@ def setups_of(
 
 def grids_of(series: Sequence[Series], params: Params) -> Grids:
     rows = [_grid(each, params) for each in series]
-    kinds: list[Any] = [np.float64] * 6 + [np.int64] * 2 + [np.bool_] + [np.int64] * 10
+    kinds: list[Any] = [np.float64] * 6 + [np.int64] * 2 + [np.bool_, np.float64] + [np.int64] * 10
     columns: list[Any] = [
         np.array(column, dtype=kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)
     ]
@@ -312,6 +314,7 @@ def _grid(series: Series, params: Params) -> tuple[object, ...]:
         float(market.min_notional),
         *_lot_limits(market),
         market.allows_short,
+        float(sizing.most_leverage(params, market)),
         steps * lots * value[0],
         value[1],
         steps * lots * fee * fees[0],

@@ -202,7 +202,7 @@ def _size(
         )
         part = min(fraction, limits.max_open_risk - _share(exposure[0], exposure[1], account[EQUITY]))
         loss = abs(entry - level) + grids.fee_rate[symbol] * (entry + level)
-        left = equity * limits.max_leverage - (float(exposure[2]) + float(exposure[3]) / FINE) / UNIT
+        left = equity * grids.max_leverage[symbol] - (float(exposure[2]) + float(exposure[3]) / FINE) / UNIT
         raw = min(equity * part / loss, left / entry) / grids.lot[symbol]
     most = grids.max_lots[symbol]
     lots = min(int(np.floor(raw)), most) if raw > 0.0 else 0

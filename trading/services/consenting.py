@@ -99,7 +99,12 @@ def _answer(row: Consent, answer: ConsentAnswer, by: User, now: datetime) -> Non
 def _tell(row: Consent, by: User, now: datetime) -> None:
     name = by.get_username()
     said = f"{name} {'consented to' if row.answer == ConsentAnswer.GIVEN else 'refused'} request {row.pk} of {row.asked_by.get_username()}"
-    events.emit(consents.EVENT, at=now, text=f"{said}: {row.text} {row.outcome}", payload={"consent": row.pk, "answer": row.answer})
+    events.emit(
+        consents.EVENT,
+        at=now,
+        text=f"{said}: {row.text} {row.outcome}",
+        payload={"consent": row.pk, "answer": row.answer},
+    )
     audit.record(
         f"consent_{row.answer}", actor=name, at=now, about=f"consent {row.pk}", text=f"{row.text} {row.outcome}"
     )
