@@ -17,7 +17,6 @@ from mlops.runs import Work
 from trading import market_wiring, past, replay, runs, wiring
 from trading.adapters.candle_store import CandleStore
 from trading.adapters.simulated_market import SimulatedMarket
-from trading.adapters.stored_market import StoredMarket
 from trading.backtest import refuse_short
 from trading.core import bitcoin, indicators, timeframes
 from trading.core.candles import Candles
@@ -124,7 +123,7 @@ def _stored(params: Params, options: Mapping[str, Any]) -> Ground:
         symbols=params.pairs, timeframe=params.timeframe, start=None, end=None, values=values, exchange=exchange
     )
     refuse_short(asked)
-    markets = StoredMarket(asked.series, fee_rate=replay.DEFAULT_FEE_RATE).markets()
+    markets = replay.market_of(asked).markets()
     read = CandleStore(settings.JULABA_DATA_DIR / "candles", exchange).read_last_run
     leaders = leaders_of(asked, lambda symbol, timeframe, start, end: read(symbol, timeframe, start=start, end=end))
     return Ground(stretch=asked, markets=markets, venue=exchange, leaders=leaders)
@@ -150,14 +149,15 @@ def _kept(params: Params, options: Mapping[str, Any], held: Work) -> Ground:
         raise NothingToLearnFrom(
             f"no symbol has more than {needed} {params.timeframe} bars in a row: fetch candles first, or name others"
         )
-    markets = source.markets() if is_simulated else StoredMarket(series, fee_rate=replay.DEFAULT_FEE_RATE).markets()
+    venue = f"simulated-{settings.SIMULATION_SEED}" if is_simulated else market_wiring.venue_key()
     asked = Stretch(
         params=replace(params, pairs=tuple(series)),
         series=series,
         first=min(candles.closed_at(0) for candles in series.values()),
         last=max(candles.closed_at(len(candles) - 1) for candles in series.values()),
+        is_spot=market_wiring.is_spot(venue),
     )
-    venue = f"simulated-{settings.SIMULATION_SEED}" if is_simulated else market_wiring.venue_key()
+    markets = (source if is_simulated else replay.market_of(asked)).markets()
     return Ground(stretch=asked, markets=markets, venue=venue, leaders=leaders_of(asked, read))
 
 

@@ -11,10 +11,9 @@ import numpy as np
 from django.conf import settings
 
 from trading import wiring
-from trading.adapters.stored_market import StoredMarket
 from trading.core import indicators, timeframes
 from trading.core.slippage import Slippage
-from trading.replay import DEFAULT_FEE_RATE, stretch
+from trading.replay import market_of, stretch
 from trading.research import backtest, performance
 from trading.research.performance import Stretch
 from trading.research.universe import Universe
@@ -61,10 +60,9 @@ def scanned(asked: Stretch, *, top: int) -> Universe:
 def over(asked: Stretch, *, seed: int | None, universe: Universe | None = None) -> dict[str, Any]:
     """Backtest a stretch that is in memory and return the report."""
     refuse_short(asked)
-    market = StoredMarket(asked.series, fee_rate=DEFAULT_FEE_RATE)
     result = backtest.run(
         asked.series,
-        market.markets(),
+        market_of(asked).markets(),
         params=asked.params,
         strategies=wiring.strategy_list(),
         slippage=Slippage(fraction=asked.params.slippage, seed=seed),

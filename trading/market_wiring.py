@@ -79,6 +79,11 @@ def stream() -> Stream:
     return made
 
 
+def is_spot(venue: str) -> bool:
+    """Return whether candles kept under this name are of the spot market that is traded on."""
+    return settings.EXCHANGE != SIMULATED and settings.EXCHANGE_KIND == "spot" and venue == venue_key()
+
+
 def venue_key() -> str:
     """Return the name under which candles and prices are kept: what differs in prices differs in it."""
     if settings.EXCHANGE == SIMULATED:

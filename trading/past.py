@@ -86,6 +86,7 @@ def stretch(held: Held, params: Params, start: datetime, end: datetime, read: Re
         series=series,
         first=min(candles.closed_at(0) for candles in series.values()),
         last=max(candles.closed_at(len(candles) - 1) for candles in series.values()),
+        is_spot=market_wiring.is_spot(market_wiring.venue_key()),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from trading import wiring
+from trading import market_wiring, wiring
 from trading.adapters.candle_store import CandleStore
 from trading.adapters.stored_market import StoredMarket
 from trading.core import timeframes
@@ -65,14 +65,19 @@ def stretch(
     last = max(candles.closed_at(len(candles) - 1) for candles in series.values())
     if first > last:
         raise NothingToReplay(f"no stored bar closes between {first} and {last}: choose another --from or --to")
-    return Stretch(params=params, series=series, first=first, last=last)
+    is_spot = market_wiring.is_spot(exchange)
+    return Stretch(params=params, series=series, first=first, last=last, is_spot=is_spot)
+
+
+def market_of(asked: Stretch) -> StoredMarket:
+    """Return the market that the bars of a stretch are traded on."""
+    return StoredMarket(asked.series, fee_rate=DEFAULT_FEE_RATE, is_spot=asked.is_spot)
 
 
 def over(asked: Stretch, *, seed: int | None, progress: Progress = lambda done, of: None) -> dict[str, Any]:
     """Replay a stretch that is in memory and return the report."""
-    params, series = asked.params, asked.series
-    market = StoredMarket(series, fee_rate=DEFAULT_FEE_RATE)
-    replayed = wiring.ports_over(market, params, Slippage(fraction=params.slippage, seed=seed))
+    params = asked.params
+    replayed = wiring.ports_over(market_of(asked), params, Slippage(fraction=params.slippage, seed=seed))
     with scratch.database():
         revision = parameters.current(now=asked.first)
         parameters.revise(

@@ -11,9 +11,8 @@ import numpy as np
 from django.conf import settings
 
 from trading import backtest, wiring
-from trading.adapters.stored_market import StoredMarket
 from trading.core.candles import Floats
-from trading.replay import DEFAULT_FEE_RATE
+from trading.replay import market_of
 from trading.research import lookahead, metrics, montecarlo, overfitting, search, significance, trials, walkforward
 from trading.research.breakdown import money
 from trading.research.metrics import rounded
@@ -31,7 +30,7 @@ def field_of(asked: Stretch) -> Field:
     backtest.refuse_short(asked)
     return Field(
         stretch=asked,
-        markets=StoredMarket(asked.series, fee_rate=DEFAULT_FEE_RATE).markets(),
+        markets=market_of(asked).markets(),
         strategies=wiring.strategy_list(),
         balance=Decimal(settings.PAPER_BALANCE),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,47 @@ def test_backtest_writes_what_replay_does_to_the_last_digit(
 
     assert tested == replayed
     assert replayed["trades"] or _case == "the defaults", "the case proves nothing without trades"
+
+
+def test_on_a_spot_market_both_pay_coins_in_full_and_sell_only_what_they_hold() -> None:
+    asked = stretch(simulated("SOL/USDT"), simulated("ETH/USDT"), values={**OPEN_DOORS, "stop_atr": 0.7})
+    spot = replace(asked, is_spot=True)
+
+    replayed, tested, lent = (
+        replay.over(spot, seed=None),
+        backtest.over(spot, seed=None),
+        backtest.over(asked, seed=None),
+    )
+
+    assert tested == replayed
+    assert {trade["side"] for trade in tested["trades"]} == {"long"}
+    assert {trade["side"] for trade in lent["trades"]} == {"long", "short"}
+    worth = [Decimal(trade["quantity"]) * Decimal(trade["entry_price"]) for trade in tested["trades"]]
+    assert 0 < max(worth) < Decimal(settings.PAPER_BALANCE) * Decimal("1.2")  # equity has grown at most so far
+
+
+@pytest.mark.parametrize(
+    ("exchange", "kind", "venue", "is_spot"),
+    [
+        ("binance", "spot", "binance", True),
+        ("binance", "spot", "import", False),  # whoever brings candles says nothing of the market
+        ("binance", "swap", "binance-swap", False),
+        ("simulated", "spot", "simulated-7", False),
+    ],
+)
+def test_the_rules_are_those_of_the_market_that_is_traded_on(
+    exchange: str, kind: str, venue: str, is_spot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "EXCHANGE", exchange)
+    monkeypatch.setattr(settings, "EXCHANGE_KIND", kind)
+    CandleStore(settings.JULABA_DATA_DIR / "candles", venue).write(simulated("SOL/USDT"))
+
+    asked = replay.stretch(
+        symbols=["SOL/USDT"], timeframe="15m", start=None, end=None, values=OPEN_DOORS, exchange=venue
+    )
+
+    assert asked.is_spot is is_spot
+    assert replay.market_of(asked).markets()["SOL/USDT"].allows_short is not is_spot
 
 
 def test_symbols_that_begin_and_end_at_other_times_are_the_same_too() -> None:

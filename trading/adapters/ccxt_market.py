@@ -17,13 +17,11 @@ from trading.core import timeframes
 from trading.core.candles import CandleError, Candles
 from trading.core.ports import MarketDataUnavailable, UnknownSymbol
 from trading.core.quality import Sifted, sift
-from trading.core.types import Market, Ticker
+from trading.core.types import SPOT_LEVERAGE, Market, Ticker
 
 T = TypeVar("T")
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
-SPOT_LEVERAGE = Decimal("0.99")
-"""Coins are paid in full; a hundredth stays for the fee, and for a price that moves before the order arrives."""
 _MAX_BARS = 1000
 
 

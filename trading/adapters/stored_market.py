@@ -11,7 +11,7 @@ import numpy as np
 from trading.core import timeframes
 from trading.core.candles import Candles, Floats
 from trading.core.ports import MarketDataUnavailable, UnknownSymbol
-from trading.core.types import Market, Ticker
+from trading.core.types import SPOT_LEVERAGE, Market, Ticker
 
 MAX_DECIMALS = 8
 LOT_VALUE = Decimal("0.01")
@@ -19,16 +19,19 @@ MIN_NOTIONAL = Decimal(5)
 
 
 class StoredMarket:
-    """Implements the MarketData port; every series has the same timeframe and at least one bar."""
+    """Implements the MarketData port; every series has the same timeframe and at least one bar.
 
-    def __init__(self, series: Mapping[str, Candles], *, fee_rate: Decimal) -> None:
+    On a spot market nothing is sold that is not held, and coins are paid in full.
+    """
+
+    def __init__(self, series: Mapping[str, Candles], *, fee_rate: Decimal, is_spot: bool = False) -> None:
         if len({candles.timeframe for candles in series.values()}) > 1:
             raise ValueError("the series of a stored market need one timeframe")
         for symbol, candles in series.items():
             if not len(candles):
                 raise ValueError(f"the series of {symbol} has no bars")
         self._series = dict(series)
-        self._markets = {symbol: _market(symbol, candles, fee_rate) for symbol, candles in series.items()}
+        self._markets = {symbol: _market(symbol, candles, fee_rate, is_spot) for symbol, candles in series.items()}
 
     def candles(self, symbol: str, timeframe: str, *, now: datetime, limit: int) -> Candles:
         """Return the last `limit` bars that have closed by `now`, sharing memory.
@@ -65,7 +68,7 @@ def _ticker(symbol: str, candles: Candles, now: datetime) -> Ticker | None:
     return Ticker(symbol=symbol, price=float(candles.close[bar]), at=candles.opened_at(bar))
 
 
-def _market(symbol: str, candles: Candles, fee_rate: Decimal) -> Market:
+def _market(symbol: str, candles: Candles, fee_rate: Decimal, is_spot: bool) -> Market:
     lot = (LOT_VALUE / Decimal(str(float(candles.close[0])))).adjusted()
     return Market(
         symbol=symbol,
@@ -73,6 +76,8 @@ def _market(symbol: str, candles: Candles, fee_rate: Decimal) -> Market:
         quantity_step=Decimal(1).scaleb(min(0, max(-MAX_DECIMALS, lot))),
         min_notional=MIN_NOTIONAL,
         fee_rate=fee_rate,
+        allows_short=not is_spot,
+        max_leverage=SPOT_LEVERAGE if is_spot else None,
     )
 
 

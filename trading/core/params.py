@@ -156,7 +156,13 @@ class Params:
     kelly_low: float = number(0.005, 0.0001, 0.10, "of equity", "Risk", "Least value of the Kelly cap.", risk=True)
     kelly_high: float = number(0.04, 0.0001, 0.20, "of equity", "Risk", "Most value of the Kelly cap.", risk=True)
     max_leverage: float = number(
-        3.0, 0.1, 10.0, "times equity", "Risk", "Notional of all positions together.", risk=True
+        3.0,
+        0.1,
+        10.0,
+        "times equity",
+        "Risk",
+        "Notional of all positions together; on spot markets never more than equity.",
+        risk=True,
     )
 
     # Exits

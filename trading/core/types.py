@@ -46,6 +46,10 @@ class Regime(StrEnum):
 REGIMES: tuple[Regime, ...] = tuple(Regime)
 
 
+SPOT_LEVERAGE = Decimal("0.99")
+"""Coins are paid in full; a hundredth stays for the fee, and for a price that moves before the order arrives."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
     """What a venue allows for one symbol: its grid, its limits and its taker fee (a fraction of notional)."""

@@ -28,6 +28,8 @@ class Stretch:
     series: Mapping[str, Candles]
     first: datetime
     last: datetime
+    is_spot: bool = False
+    """Whether the bars are of the spot market that is traded on, whose rules hold then."""
 
 
 def report(result: RunResult, stretch: Stretch) -> dict[str, Any]:
