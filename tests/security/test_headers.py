@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -222,7 +222,7 @@ async def test_a_body_that_drips_in_is_not_waited_for_and_an_answer_is(monkeypat
     assert (seen, [message.get("status") for message in sent]) == (["http.request"], [200])
 
 
-async def _is_over(work: Coroutine[Any, Any, Any], *, within: float) -> bool:
+async def _is_over(work: Awaitable[Any], *, within: float) -> bool:
     """Return whether something ends by itself in so many seconds; it is ended then."""
     task = asyncio.ensure_future(work)
     _, waiting = await asyncio.wait([task], timeout=within)
