@@ -25,7 +25,8 @@ from django.urls import get_resolver
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from dashboard import limits, sessions
+from dashboard import limits, sessions, tokens
+from dashboard.listings import kept, narrowing
 from julaba_site import web_role
 from tests import api_world, factories, postgres
 from tests.integration.test_pages_render import PAGES
@@ -85,7 +86,9 @@ def as_role(server: str, django_db_blocker: DjangoDbBlocker) -> Callable[[str], 
             dj_database_url.parse(urlsplit(server)._replace(netloc=_at(server, role), path="/julaba").geturl())
         )
         with django_db_blocker.unblock(), database_copy.attached(config):
+            _forget_statements()
             yield
+        _forget_statements()
 
     with attached("julaba"), events.silence():
         call_command("migrate", verbosity=0, interactive=False)
@@ -102,6 +105,13 @@ def as_role(server: str, django_db_blocker: DjangoDbBlocker) -> Callable[[str], 
             exchange=settings.EXCHANGE, at=now, approved_by="ann", reason="ready", phrase="x", doctor=doctor
         )
     return attached
+
+
+def _forget_statements() -> None:
+    """Forget what was put into words for SQLite: this process asks another kind of database now, which no other one does."""
+    kept._pages.clear()
+    tokens._by_digest.cache_clear()
+    narrowing._beyond.cache_clear()
 
 
 def _at(server: str, role: str) -> str:
