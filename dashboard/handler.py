@@ -21,6 +21,9 @@ from django.urls import set_script_prefix
 
 from dashboard.views import errors
 
+API, API_THREADS, PAGE_THREADS = "/api/", 2, 3
+"""Programs and people have threads of their own, so neither keeps the other waiting. Python runs one at a time, and each more makes
+the others wait for their turn longer than it is worth: eight answered a third fewer lists in a second (benchmarks/web.py, ADR 25)."""
 PATIENCE_S = 5.0
 """A request that has waited longer for a thread is told to come again: what it would cost is better spent on the next."""
 
@@ -29,13 +32,18 @@ Answer = tuple[dict[str, Any], Sequence[bytes]]
 
 
 class Handler(ASGIHandler):
-    """So many requests at once as WEB_CONNECTIONS allows; the others wait their turn."""
+    """So many requests at once as there are threads, at most as WEB_CONNECTIONS allows; the others wait their turn."""
 
     def __init__(self) -> None:
         super().__init__()
-        threads = ThreadPoolExecutor(settings.WEB_CONNECTIONS, thread_name_prefix="request")
+        half = settings.WEB_CONNECTIONS // 2
+        self._of_api = self._in_threads(min(API_THREADS, half))
+        self._of_pages = self._in_threads(min(PAGE_THREADS, settings.WEB_CONNECTIONS - half))
+
+    def _in_threads(self, count: int) -> Any:
+        threads = ThreadPoolExecutor(count, thread_name_prefix="request")
         # asgiref's, not run_in_executor: what is asynchronous in a view finds its way back to this loop.
-        self._in_thread = sync_to_async(self._answered, thread_sensitive=False, executor=threads)
+        return sync_to_async(self._answered, thread_sensitive=False, executor=threads)
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
@@ -45,7 +53,8 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        begin, parts = await self._in_thread(scope, body, time.monotonic())
+        answered = self._of_api if scope["path"].startswith(API) else self._of_pages
+        begin, parts = await answered(scope, body, time.monotonic())
         await send(begin)
         for part in parts[:-1]:
             await send({"type": "http.response.body", "body": part, "more_body": True})

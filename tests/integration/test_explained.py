@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from mlops.panels import GUIDES, NAMES
 from tests import factories, page_factories, pair_factories, rich_factories
@@ -33,7 +35,8 @@ SHORTEST = 200
 
 
 @pytest.fixture
-def operator(client: Client) -> Client:
+def operator(client: Client, settings: Settings, tmp_path: Path) -> Client:
+    settings.LOG_DIR = str(tmp_path)  # a log of its own, which the next test does not find
     now = timezone.now()
     client.force_login(factories.user())
     page_factories.fill(now)

@@ -129,10 +129,20 @@ def test_who_left_before_the_body_was_there_is_not_answered() -> None:
     assert ask(Handler(), "/whose", method="POST", body=(b"a", b"b"), gone=True) == []
 
 
-@override_settings(WEB_CONNECTIONS=2)
+async def asked(app: Handler, *paths: str) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: dict[str, Any]) -> None: ...
+
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [], "root_path": ""}
+    await asyncio.gather(*(app({**scope, "path": path}, receive, send) for path in paths))
+
+
+@override_settings(WEB_CONNECTIONS=4)
 def test_no_more_threads_than_connections() -> None:
     app, inside, most = Handler(), [0], [0]
-    begun = threading.Barrier(2, timeout=30)
+    begun = threading.Barrier(4, timeout=30)
 
     def busy(request: HttpRequest) -> HttpResponse:
         inside[0] += 1
@@ -143,15 +153,24 @@ def test_no_more_threads_than_connections() -> None:
 
     app.get_response = busy  # type: ignore[method-assign]
 
-    async def four() -> None:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b""}
+    asyncio.run(asyncio.wait_for(asked(app, *["/", "/api/v1/trades"] * 4), 60))
 
-        async def send(message: dict[str, Any]) -> None: ...
+    assert most[0] == 4
 
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "root_path": ""}
-        await asyncio.gather(*(app(scope, receive, send) for _ in range(4)))
 
-    asyncio.run(asyncio.wait_for(four(), 60))
+def test_programs_that_ask_for_much_keep_no_page_waiting() -> None:
+    app, may_end, shown = Handler(), threading.Event(), []
 
-    assert most[0] == 2
+    def answered(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            may_end.wait(30)
+        else:
+            shown.append(may_end.is_set())
+            may_end.set()
+        return HttpResponse("done")
+
+    app.get_response = answered  # type: ignore[method-assign]
+
+    asyncio.run(asyncio.wait_for(asked(app, *["/api/v1/trades"] * 20, "/"), 60))
+
+    assert shown == [False]
