@@ -205,3 +205,12 @@ def test_a_missing_frame_is_asked_for_and_a_lost_socket_opened_again(page: Page)
     page.clock.run_for(1_000)
     is_live(page)
     assert len(sockets) == 2
+
+
+def test_the_drawdown_below_the_curve_is_measured_from_the_highest_point_before(page: Page) -> None:
+    src = page.locator("link[rel=modulepreload][href*='dashboard/chart']").get_attribute("href")
+    fell = page.evaluate(
+        "async (src) => (await import(src)).falls([[1, 100], [2, 110], [3, 99], [4, 115.5], [5, 115.5]])", src
+    )
+    assert [point["time"] for point in fell] == [1, 2, 3, 4, 5]
+    assert [round(point["value"], 6) for point in fell] == [0, 0, -10, 0, 0]

@@ -74,11 +74,11 @@ document.dispatchEvent(new Event("ready"));
 if (document.getElementById("chart")) {
   const { areaChart } = await import("./chart.js");
   const container = document.getElementById("chart");
-  const curve = areaChart(container, document.getElementById("chart-empty"));
+  const falls = document.getElementById("drawdown-chart");
+  const curve = areaChart(container, document.getElementById("chart-empty"), "accent", !falls);
   curve.show(parsed("equity"));
   // A run's curve stands still; the account's grows.
   if (!("still" in container.dataset)) equity = curve;
-  const falls = document.getElementById("drawdown-chart");
   if (falls) areaChart(falls, document.getElementById("drawdown-empty"), "loss").show(parsed("drawdown"));
 }
 const trade = document.getElementById("trade-chart");

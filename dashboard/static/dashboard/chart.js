@@ -16,18 +16,38 @@ export function token(name) {
 
 export const faded = (colour, alpha) => colour.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 
-export function areaChart(container, empty, colour = "accent") {
+// How far each point lies under the highest before it, in percent, zero or less.
+export function falls(points) {
+  let peak = -Infinity;
+  return points.map(([time, value]) => {
+    peak = Math.max(peak, value);
+    return { time, value: peak > 0 ? (value / peak - 1) * 100 : 0 };
+  });
+}
+
+// With `isFallShown` the drawdown hangs below the curve, on a scale of its own.
+export function areaChart(container, empty, colour = "accent", isFallShown = false) {
   const chart = createChart(container, {
     autoSize: true,
     layout: { background: { color: "transparent" } }, // else it is white until it is coloured
     localization: { priceFormatter: (value) => value.toLocaleString("en-US", DECIMALS) },
     handleScroll: false,
     handleScale: false,
-    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.08 } },
+    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: isFallShown ? 0.3 : 0.08 } },
     timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, fixLeftEdge: true, fixRightEdge: true },
     crosshair: { mode: CrosshairMode.Magnet, horzLine: { labelVisible: true, style: LineStyle.Dotted } },
   });
   const series = chart.addAreaSeries({ lineWidth: 2, priceLineVisible: false, lastValueVisible: true });
+  const fall = isFallShown && chart.addBaselineSeries({
+    priceScaleId: "fall",
+    baseValue: { type: "price", price: 0 },
+    lineWidth: 1,
+    priceLineVisible: false,
+    lastValueVisible: false,
+    crosshairMarkerVisible: false,
+    priceFormat: { type: "custom", formatter: (value) => `${value.toFixed(2)} %` },
+  });
+  if (fall) fall.priceScale().applyOptions({ scaleMargins: { top: 0.8, bottom: 0.02 } });
   let drawn = "";
 
   function paint() {
@@ -42,6 +62,11 @@ export function areaChart(container, empty, colour = "accent") {
       },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
     });
+    if (fall) {
+      const loss = token("loss");
+      const [high, low] = [faded(loss, 0.12), faded(loss, 0.35)];
+      fall.applyOptions({ topLineColor: loss, bottomLineColor: loss, bottomFillColor1: high, bottomFillColor2: low });
+    }
     series.applyOptions({ lineColor: accent, topColor: faded(accent, 0.28), bottomColor: faded(accent, 0.02) });
   }
 
@@ -51,6 +76,7 @@ export function areaChart(container, empty, colour = "accent") {
     drawn = key;
     empty.hidden = points.length > 1;
     series.setData(points.map(([time, value]) => ({ time, value })));
+    if (fall) fall.setData(falls(points));
     chart.timeScale().fitContent();
   }
 
