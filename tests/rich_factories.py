@@ -89,7 +89,7 @@ def proposals(now: datetime) -> None:
             confidence=0.81 - 0.07 * number,
             reason="Higher lows on three timeframes while volume rises; the last swing high gave way.",
             against=["funding is high", "BTC stands at a resistance"],
-            risk="A fall below the last low ends the idea.",
+            risk="medium",
             model="gemini-3.5-flash-lite",
             created_at=at,
             expires_at=at + timedelta(minutes=15),

@@ -134,7 +134,7 @@ def test_db_14_pages_that_are_asked_for_all_at_once_leave_trading_its_connection
 
 
 def test_db_14_without_a_bound_the_same_pages_take_every_connection(small_server: str, tmp_path: Path) -> None:
-    answered, _, refused = flood(small_server, tmp_path, seconds="1")
+    answered, _, refused = flood(small_server, tmp_path, seconds="3")
 
     assert answered < PAGES
     assert refused > 0

@@ -152,7 +152,7 @@ def test_reloading_is_not_needed(freqtrade: Freqtrade) -> None:
 
 def test_what_needs_a_word_still_needs_it(freqtrade: Freqtrade) -> None:
     assert freqtrade.post("trading-state").status_code == 422
-    assert freqtrade.post("trades/1/notes").json()["field"] == "text"
+    assert freqtrade.post(f"trades/{open_trade().pk}/notes").json()["field"] == "text"
 
 
 @pytest.mark.parametrize("amount", [0.01, "0.01"])
